@@ -1,0 +1,1 @@
+"""The case format: schema, reading, validation, typed records."""

@@ -1,0 +1,1 @@
+"""Project finance: sizing, survival, contract cash flows, budget conventions, ledger."""

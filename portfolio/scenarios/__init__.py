@@ -1,0 +1,1 @@
+"""Disruption scenarios: drivers, sampling, named events."""
