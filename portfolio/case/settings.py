@@ -8,7 +8,7 @@ from typing import Any
 from portfolio.case.schema import amount, setting, share
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Title:
     """Section ``[case]``: what the case is."""
 
@@ -17,7 +17,7 @@ class Title:
     currency_year: int = setting("integer", "year of the money: all USD are of this year, real", unit="year")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Horizon:
     """Section ``[horizon]``: years and decision windows."""
 
@@ -26,7 +26,7 @@ class Horizon:
     windows: tuple[int, ...] = setting("numbers", "years in which the fund may commit; only the first is advice", unit="years")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Objective:
     """Section ``[objective]``: what is minimised."""
 
@@ -38,7 +38,7 @@ class Objective:
     )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Risk:
     """Section ``[risk]``: aversion to the tail."""
 
@@ -48,7 +48,7 @@ class Risk:
     )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Sampling:
     """Section ``[sampling]``: scenarios."""
 
@@ -65,7 +65,7 @@ class Sampling:
     delay_overrun_correlation: float = share("correlation of a project's delay and overrun", default=0.5)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Policy:
     """Section ``[policy]``: rules of the fund."""
 
@@ -87,7 +87,7 @@ class Policy:
     relend: bool = setting("flag", "repayments may be committed again", unit="", default=False)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Alliance:
     """Section ``[alliance]``: what the members do together."""
 
@@ -96,7 +96,7 @@ class Alliance:
     fair_distribution: bool = setting("flag", "the worst shortfall ratio counts in the objective", unit="", default=False)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Finance:
     """Section ``[finance]``: project-finance parameters; formulas in ``docs/finance.md``."""
 
@@ -167,7 +167,7 @@ class Finance:
     crisis_performance: float = share("share of rights performed in a disruption", default=0.9)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Settings:
     """All sections of ``case.toml``."""
 

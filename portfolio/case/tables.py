@@ -10,7 +10,7 @@ from portfolio.case.schema import amount, column, confidence, provenance, share
 ANY = ("*",)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Member:
     """A public fund with a home region, budgets and rules of its own."""
 
@@ -29,7 +29,7 @@ class Member:
     confidence: str = confidence()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Region:
     """Where demand is."""
 
@@ -47,7 +47,7 @@ class Region:
     confidence: str = confidence()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Material:
     """A material in contained tonnes of oxide equivalent."""
 
@@ -93,7 +93,7 @@ class Material:
     confidence: str = confidence()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Stage:
     """A step of the chain from ore to demand, in order."""
 
@@ -116,7 +116,7 @@ class Stage:
     confidence: str = confidence()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Stock:
     """A stockpile at the start of the horizon."""
 
@@ -127,7 +127,7 @@ class Stock:
     confidence: str = confidence()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Supplier:
     """An incumbent source of one region at one stage, or spare processing capacity."""
 
@@ -147,7 +147,7 @@ class Supplier:
     confidence: str = confidence()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Demand:
     """Demand of a region for a product form; years between two rows are interpolated linearly."""
 
@@ -162,7 +162,7 @@ class Demand:
     confidence: str = confidence()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Hazard:
     """A kind of event that cuts exports, stops plants or moves prices."""
 
@@ -194,7 +194,7 @@ class Hazard:
     confidence: str = confidence()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Project:
     """A candidate for co-financing."""
 
@@ -237,7 +237,7 @@ class Project:
     note: str = column("text", "overlaps resolved, parts already running, conversions", default="")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ProjectOutput:
     """What a project yields at one stage of one material."""
 
@@ -260,7 +260,7 @@ class ProjectOutput:
     confidence: str = confidence()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Structure:
     """How a project may be financed: the tranche of output under price protection and the private debt."""
 
@@ -289,7 +289,7 @@ class Structure:
     confidence: str = confidence()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Instrument:
     """One way of supporting a project."""
 
@@ -312,7 +312,7 @@ class Instrument:
     confidence: str = confidence()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Eligibility:
     """What a member may do."""
 
@@ -335,7 +335,7 @@ class Eligibility:
     confidence: str = confidence()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Budget:
     """Money a member may commit from a window on."""
 
@@ -346,7 +346,7 @@ class Budget:
     confidence: str = confidence()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Country:
     """A country that supplies, hosts projects or disrupts."""
 
@@ -361,7 +361,7 @@ class Country:
     confidence: str = confidence()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Event:
     """One effect of a named event with fixed data, for stress tests."""
 
