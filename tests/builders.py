@@ -96,25 +96,42 @@ def _suppliers() -> tuple[Supplier, ...]:
     cells = (("EU", "NdPr", 1000.0), ("EU", "Dy", 50.0), ("JP", "NdPr", 2000.0), ("JP", "Dy", 100.0))
     china = tuple(
         Supplier(
-            supplier="china", country="CHN", role="import", region=r, stage="separation", material=m,
-            capacity_tpy=2 * d, share=0.9,
+            supplier="china",
+            country="CHN",
+            role="import",
+            region=r,
+            stage="separation",
+            material=m,
+            capacity_tpy=2 * d,
+            share=0.9,
         )
         for r, m, d in cells
-    )  # fmt: skip
+    )
     rest = tuple(
         Supplier(
-            supplier="malaysia", country="MYS", role="import", region=r, stage="separation", material=m,
-            capacity_tpy=0.1 * d, share=0.1,
+            supplier="malaysia",
+            country="MYS",
+            role="import",
+            region=r,
+            stage="separation",
+            material=m,
+            capacity_tpy=0.1 * d,
+            share=0.1,
         )
         for r, m, d in cells
-    )  # fmt: skip
+    )
     feed = tuple(
         Supplier(
-            supplier="feed", country="AUS", role="import", region=r, stage="mining", material="NdPr",
+            supplier="feed",
+            country="AUS",
+            role="import",
+            region=r,
+            stage="mining",
+            material="NdPr",
             capacity_tpy=300.0,
         )
         for r in ("EU", "JP")
-    )  # fmt: skip
+    )
     return china + rest + feed
 
 
@@ -142,18 +159,35 @@ def tiny_case(**replacements: Any) -> Case:
         "hazards": (tiny_hazard(),),
         "projects": (
             tiny_project(),
-            tiny_project(project="plant", country="EST", capex_usd_m=100.0, opex_usd_m_y=5.0, utilisation=0.8),
+            tiny_project(
+                project="plant", country="EST", capex_usd_m=100.0, opex_usd_m_y=5.0, utilisation=0.8
+            ),
         ),
         "project_outputs": (
             ProjectOutput(
-                project="mine", stage="separation", material="NdPr", mode="captive", capacity_tpy=1500.0, payable=0.97
+                project="mine",
+                stage="separation",
+                material="NdPr",
+                mode="captive",
+                capacity_tpy=1500.0,
+                payable=0.97,
             ),
             ProjectOutput(
-                project="mine", stage="separation", material="Dy", mode="captive", capacity_tpy=40.0, payable=0.97
+                project="mine",
+                stage="separation",
+                material="Dy",
+                mode="captive",
+                capacity_tpy=40.0,
+                payable=0.97,
             ),
             ProjectOutput(
-                project="plant", stage="separation", material="NdPr", mode="process", capacity_tpy=500.0,
-                payable=0.0, fee_usd_kg=13.0,
+                project="plant",
+                stage="separation",
+                material="NdPr",
+                mode="process",
+                capacity_tpy=500.0,
+                payable=0.0,
+                fee_usd_kg=13.0,
             ),
         ),
         "structures": (
@@ -177,11 +211,17 @@ def tiny_case(**replacements: Any) -> Case:
         "countries": tuple(Country(country=c) for c in ("CHN", "AUS", "MYS", "EST")),
         "events": (
             Event(
-                event="stop", effect="cut", country="CHN", kind="export", regions=("JP",), duration_months=4.0,
-                severity=0.7, price_factor=1.5,
+                event="stop",
+                effect="cut",
+                country="CHN",
+                kind="export",
+                regions=("JP",),
+                duration_months=4.0,
+                severity=0.7,
+                price_factor=1.5,
             ),
         ),
-    }  # fmt: skip
+    }
     unknown = set(replacements) - set(tables)
     if unknown:
         raise TypeError(f"no such tables: {sorted(unknown)}")
