@@ -1,0 +1,15 @@
+"""The algebra of the product, in Pyomo: see ``MODEL.md`` for the numbered equations."""
+
+from models.build import build_extensive_form, build_scenario
+from models.decision import Decision
+from models.instance import Instance, Option, Scenarios, Share
+
+__all__ = [
+    "Decision",
+    "Instance",
+    "Option",
+    "Scenarios",
+    "Share",
+    "build_extensive_form",
+    "build_scenario",
+]

@@ -1,0 +1,59 @@
+"""The programme, put together: one scenario, or all of them with the first stage (the extensive form)."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import pyomo.environ as pyo
+
+from models.decision import Decision
+from models.first_stage import Block, add_first_stage, public_cost, total
+from models.instance import Instance
+from models.recourse import View, add_recourse, side_costs, weighted_shortfall
+from models.risk import cvar, expectation
+
+
+def fixed(decision: Decision, instance: Instance) -> SimpleNamespace:
+    """First stage as numbers, in the form in which recourse equations read it."""
+    return SimpleNamespace(
+        select={key: decision.select.get(key, 0.0) for key in instance.options},
+        rights={key: decision.rights.get(key, 0.0) for key in instance.claims},
+        purchase={key: decision.purchase.get(key, 0.0) for key in instance.purchases},
+    )
+
+
+def build_scenario(instance: Instance, number: int, decision: Decision) -> Block:
+    """Build the recourse of scenario ``number`` under a fixed decision: a linear programme.
+
+    Its objective is Z plus the costs of transfers and of ``worst`` (14); ``model.Z`` is the weighted shortfall.
+    """
+    model = pyo.ConcreteModel(name=f"scenario_{number}")
+    view = View(instance, number)
+    add_recourse(model, view, fixed(decision, instance))
+    model.Z = pyo.Expression(expr=weighted_shortfall(model, view))
+    model.objective = pyo.Objective(expr=model.Z + side_costs(model, view))
+    return model
+
+
+def build_extensive_form(instance: Instance) -> Block:
+    """Build the whole programme: first stage, every scenario, mean and CVaR.
+
+    minimise (1 - lambda) E[Z] + lambda CVaR_beta[Z] + E[costs of transfers and worst] + cost weight * public cost.
+    """
+    model = pyo.ConcreteModel(name="extensive_form")
+    add_first_stage(model, instance)
+    numbers = range(instance.scenarios.size)
+    model.scenario = pyo.Block(numbers)
+    views = [View(instance, s) for s in numbers]
+    for view in views:
+        add_recourse(model.scenario[view.number], view, model)
+    outcomes = [weighted_shortfall(model.scenario[v.number], v) for v in views]
+    sides = [side_costs(model.scenario[v.number], v) for v in views]
+    model.mean = pyo.Expression(expr=expectation(instance, outcomes))
+    objective = (1.0 - instance.cvar_weight) * model.mean + expectation(instance, sides)
+    if instance.cvar_weight > 0:
+        model.cvar = pyo.Expression(expr=cvar(model, instance, outcomes))
+        objective += instance.cvar_weight * model.cvar
+    objective += instance.cost_weight * total([public_cost(model, instance)])
+    model.objective = pyo.Objective(expr=objective)
+    return model

@@ -1,0 +1,428 @@
+"""First stage: who supports which project, with which instruments, under which structure, in which window.
+
+Every function adds one numbered constraint of ``MODEL.md`` to the block and says its formula.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+import pyomo.environ as pyo
+
+from models.instance import CONTRACTS, MONEY, Instance, OptionKey, ShareKey
+
+Block = Any
+"""A Pyomo block or concrete model (Pyomo has no types)."""
+
+
+def add_variables(block: Block, instance: Instance) -> None:
+    """``select``, ``use``, ``take`` in {0, 1}; ``share``, ``rights``, ``purchase`` >= 0 (tonnes)."""
+    block.select = pyo.Var(list(instance.options), domain=pyo.Binary)
+    block.use = pyo.Var(list(instance.packages), domain=pyo.Binary)
+    block.take = pyo.Var(list(instance.parties), domain=pyo.Binary)
+    block.share = pyo.Var(list(instance.shares), domain=pyo.NonNegativeReals)
+    block.rights = pyo.Var(list(instance.claims), domain=pyo.NonNegativeReals)
+    block.purchase = pyo.Var(list(instance.purchases), domain=pyo.NonNegativeReals)
+
+
+def total(terms: Iterable[Any]) -> Any:
+    """Sum of Pyomo terms, as one linear expression."""
+    return pyo.quicksum(terms)
+
+
+def one_close(block: Block, instance: Instance) -> None:
+    """(1) sum_{a,v} select[p,a,v] <= 1; sum_a select[p,a,v] <= sum_i use[p,i,v]; use[p,i,v] <= sum_a select[p,a,v]."""
+    by_project: defaultdict[str, list[OptionKey]] = defaultdict(list)
+    by_window: defaultdict[tuple[str, int], list[OptionKey]] = defaultdict(list)
+    packages: defaultdict[tuple[str, int], list[tuple[str, str, int]]] = defaultdict(list)
+    for key in instance.options:
+        by_project[key[0]].append(key)
+        by_window[key[0], key[2]].append(key)
+    for package in instance.packages:
+        packages[package[0], package[2]].append(package)
+    block.one_close = pyo.Constraint(list(by_project), rule=lambda b, p: total(b.select[k] for k in by_project[p]) <= 1)
+    block.supported = pyo.Constraint(
+        list(by_window),
+        rule=lambda b, p, v: total(b.select[k] for k in by_window[p, v]) - total(b.use[k] for k in packages[p, v]) <= 0,
+    )
+    block.used = pyo.Constraint(
+        list(instance.packages),
+        rule=lambda b, p, i, v: b.use[p, i, v] - total(b.select[k] for k in by_window[p, v]) <= 0,
+    )
+
+
+def tickets(block: Block, instance: Instance) -> None:
+    """(2) min_i use <= sum_{f,a} share <= max_i use; a member takes part wholly or not at all, above its ticket.
+
+    sum_a share[f,p,i,a,v] <= max_i take[f,p,v]; sum_{i,a} charge share >= ticket_f take[f,p,v].
+    """
+    package, seat, party = (instance.shares_by[name] for name in ("package", "seat", "party"))
+
+    def least(b: Block, p: str, i: str, v: int) -> Any:
+        lower = instance.share_bounds[i][0]
+        if lower <= 0:
+            return pyo.Constraint.Skip
+        return total(b.share[k] for k in package[p, i, v]) - lower * b.use[p, i, v] >= 0
+
+    def ticket(b: Block, f: str, p: str, v: int) -> Any:
+        least_charge = instance.min_ticket.get(f, 0.0)
+        if least_charge <= 0:
+            return pyo.Constraint.Skip
+        charged = total(instance.shares[k].charge_usd_m * b.share[k] for k in party[f, p, v])
+        return charged - least_charge * b.take[f, p, v] >= 0
+
+    block.least_share = pyo.Constraint(list(instance.packages), rule=least)
+    block.most_share = pyo.Constraint(
+        list(instance.packages),
+        rule=lambda b, p, i, v: (
+            total(b.share[k] for k in package[p, i, v]) - instance.share_bounds[i][1] * b.use[p, i, v] <= 0
+        ),
+    )
+    block.takes_part = pyo.Constraint(
+        list(seat),
+        rule=lambda b, f, p, i, v: (
+            total(b.share[k] for k in seat[f, p, i, v]) - instance.share_bounds[i][1] * b.take[f, p, v] <= 0
+        ),
+    )
+    block.ticket = pyo.Constraint(list(instance.parties), rule=ticket)
+
+
+def _of_kinds(instance: Instance, key: OptionKey, kinds: frozenset[str]) -> list[ShareKey]:
+    return [k for k in instance.shares_by["option"][key] if instance.kind_of[k[2]] in kinds]
+
+
+def structure(block: Block, instance: Instance) -> None:
+    """(3) sum_f (offtake + cfd share) = c_a select; sum_f guarantee share = guaranteed[p,a] select."""
+    guarantee = frozenset({"guarantee"})
+    block.tranche = pyo.Constraint(
+        list(instance.options),
+        rule=lambda b, p, a, v: _equal(
+            total(b.share[k] for k in _of_kinds(instance, (p, a, v), CONTRACTS)),
+            instance.options[p, a, v].tranche * b.select[p, a, v],
+        ),
+    )
+    block.guaranteed = pyo.Constraint(
+        list(instance.options),
+        rule=lambda b, p, a, v: _equal(
+            total(b.share[k] for k in _of_kinds(instance, (p, a, v), guarantee)),
+            instance.options[p, a, v].guaranteed * b.select[p, a, v],
+        ),
+    )
+
+
+def _equal(left: Any, right: Any) -> Any:
+    """``left - right == 0``, or no constraint where both are nothing."""
+    if isinstance(left, int | float) and isinstance(right, int | float):
+        return pyo.Constraint.Skip
+    return left - right == 0
+
+
+def financial_close(block: Block, instance: Instance) -> None:
+    """(4) sum of money shares[p,a,v] = gap[p,a] select[p,a,v]: support fills the gap, never more."""
+    block.financial_close = pyo.Constraint(
+        list(instance.options),
+        rule=lambda b, p, a, v: _equal(
+            total(b.share[k] for k in _of_kinds(instance, (p, a, v), MONEY)),
+            instance.options[p, a, v].gap * b.select[p, a, v],
+        ),
+    )
+
+
+def serviceable_debt(block: Block, instance: Instance) -> None:
+    """(4b) uses * sum of loan shares + (private and third-party debt) select <= limit select."""
+    loan = frozenset({"loan"})
+
+    def rule(b: Block, p: str, a: str, v: int) -> Any:
+        option = instance.options[p, a, v]
+        loans = _of_kinds(instance, (p, a, v), loan)
+        headroom = option.debt_limit_usd_m - option.debt_usd_m
+        if headroom >= option.gap * option.uses_usd_m or (not loans and headroom >= 0):
+            return pyo.Constraint.Skip
+        return option.uses_usd_m * total(b.share[k] for k in loans) - headroom * b.select[p, a, v] <= 0
+
+    block.serviceable_debt = pyo.Constraint(list(instance.options), rule=rule)
+
+
+def feed(block: Block, instance: Instance) -> None:
+    """(4c) sum utilisation process/recovery_k select <= incumbent feed_{k-1} + sum captive_{k-1} select, per k and m.
+
+    Processors at the stage before count as feed too, at their utilisation.
+    """
+
+    def rule(b: Block, k: int, m: int) -> Any:
+        terms = []
+        for p, a, v in instance.options:
+            at = instance.projects.index(p)
+            used = instance.utilisation[at]
+            need = used * instance.process[at, k, m] / instance.recovery[k]
+            offer = instance.captive[at, k - 1, m] + used * instance.process[at, k - 1, m]
+            if need != offer:
+                terms.append((need - offer) * b.select[p, a, v])
+        if not terms:
+            return pyo.Constraint.Skip
+        return total(terms) <= instance.incumbent_feed[k - 1, m]
+
+    block.feed = pyo.Constraint(range(1, len(instance.stages)), range(len(instance.materials)), rule=rule)
+
+
+def caps(block: Block, instance: Instance) -> None:
+    """(5) share <= cap * basis * select, and the private share of uses >= the minimum.
+
+    Basis: output for contracts, uses for loans and grants, guaranteed debt for guarantees, and for equity all
+    equity: uses share <= cap (equity select + uses sum of equity shares).
+    """
+
+    def member_cap(b: Block, f: str, p: str, i: str, a: str, v: int) -> Any:
+        option, cap, kind = instance.options[p, a, v], instance.shares[f, p, i, a, v].cap, instance.kind_of[i]
+        share, select = b.share[f, p, i, a, v], b.select[p, a, v]
+        if kind == "equity":
+            if cap >= 1:
+                return pyo.Constraint.Skip
+            equity = total(b.share[k] for k in _of_kinds(instance, (p, a, v), frozenset({"equity"})))
+            own = option.equity_usd_m / option.uses_usd_m
+            return share - cap * equity - cap * own * select <= 0
+        basis, largest = _basis(option, kind)
+        if cap * basis >= largest:
+            return pyo.Constraint.Skip
+        return share - cap * basis * select <= 0
+
+    block.member_cap = pyo.Constraint(list(instance.shares), rule=member_cap)
+    short = [key for key, o in instance.options.items() if o.private_share < instance.private_minimum - 1e-12]
+    block.private_minimum = pyo.Constraint(
+        short,
+        rule=lambda b, p, a, v: (
+            (instance.private_minimum - instance.options[p, a, v].private_share) * b.select[p, a, v] <= 0
+        ),
+    )
+
+
+def _basis(option: Any, kind: str) -> tuple[float, float]:
+    """What a cap refers to, and the largest share that (3) or (4) lets through anyway."""
+    if kind == "guarantee":
+        return option.guaranteed, option.guaranteed
+    if kind in CONTRACTS:
+        return 1.0, option.tranche
+    return 1.0, option.gap
+
+
+def rights(block: Block, instance: Instance) -> None:
+    """(6) rights[r,p,a,v] <= sum_{f in r} rho_i share; per m: sum_r rights <= (1 - precommitted) select.
+
+    The same for what is taken by offtake: a tonne is promised once.
+    """
+    option = instance.shares_by["option"]
+
+    def earned(b: Block, r: str, p: str, a: str, v: int) -> Any:
+        terms = (
+            instance.rights_ratio[k[2]] * b.share[k]
+            for k in option[p, a, v]
+            if instance.region_of[k[0]] == r and instance.rights_ratio[k[2]] > 0
+        )
+        return b.rights[r, p, a, v] - total(terms) <= 0
+
+    claims: defaultdict[OptionKey, list[tuple[str, str, str, int]]] = defaultdict(list)
+    for claim in instance.claims:
+        claims[claim[1], claim[2], claim[3]].append(claim)
+
+    def once(b: Block, p: str, a: str, v: int) -> Any:
+        if not claims[p, a, v]:
+            return pyo.Constraint.Skip
+        free = 1.0 - instance.max_precommitted[instance.projects.index(p)]
+        return total(b.rights[c] for c in claims[p, a, v]) - free * b.select[p, a, v] <= 0
+
+    def offtaken(b: Block, p: str, a: str, v: int) -> Any:
+        taken = _of_kinds(instance, (p, a, v), frozenset({"offtake"}))
+        free = 1.0 - instance.max_precommitted[instance.projects.index(p)]
+        if not taken or free >= instance.options[p, a, v].tranche:
+            return pyo.Constraint.Skip
+        return total(b.share[k] for k in taken) - free * b.select[p, a, v] <= 0
+
+    block.rights_earned = pyo.Constraint(list(instance.claims), rule=earned)
+    block.promised_once = pyo.Constraint(list(instance.options), rule=once)
+    block.offtaken_once = pyo.Constraint(list(instance.options), rule=offtaken)
+
+
+def placeable(block: Block, instance: Instance) -> None:
+    """(6b) sum capacity * offtake share <= placeable share * home demand (+ slots at the next stage), per r, k, m, t.
+
+    Where nobody at home demands the product form, it is feed: home processing slots of the next stage, those of
+    incumbents and those held by right in projects, are its demand.
+    """
+    offtakes = [key for key in instance.shares if instance.kind_of[key[2]] == "offtake"]
+    capacity = instance.captive + instance.process
+    final = len(instance.stages) - 1
+
+    def rule(b: Block, r: int, k: int, m: int, t: int) -> Any:
+        year, region = instance.years[t], instance.regions[r]
+        taken = []
+        for key in offtakes:
+            option = instance.options[key[1], key[3], key[4]]
+            tonnes = capacity[instance.projects.index(key[1]), k, m]
+            if tonnes > 0 and instance.region_of[key[0]] == region and option.first_year <= year <= option.last_year:
+                taken.append(tonnes * b.share[key])
+        if not taken:
+            return pyo.Constraint.Skip
+        room = instance.placeable_share * (instance.forecast[r, k, m, t] + _incumbent_slots(instance, r, k, m))
+        held: list[Any] = []
+        if k < final:
+            held = [
+                instance.placeable_share * instance.process[at, k + 1, m] / instance.recovery[k + 1] * b.rights[claim]
+                for claim in instance.claims
+                if claim[0] == region and instance.process[at := instance.projects.index(claim[1]), k + 1, m] > 0
+            ]
+        return total(taken) - total(held) <= room
+
+    shape = (len(instance.regions), len(instance.stages), len(instance.materials), len(instance.years))
+    rows = list(np.ndindex(*shape)) if offtakes else []
+    block.placeable = pyo.Constraint(rows, rule=rule)
+
+
+def _incumbent_slots(instance: Instance, r: int, k: int, m: int) -> float:
+    """Feed of stage k that incumbent processors of region r can take, t/y."""
+    if k + 1 >= len(instance.stages):
+        return 0.0
+    return float(instance.slots[r, k + 1, m] / instance.recovery[k + 1])
+
+
+def charged(block: Block, instance: Instance, member: str, windows: Iterable[int]) -> Any:
+    """Charge of a member's commitments in some windows, USD M: shares, fixed costs, administration, stockpile."""
+    within = set(windows)
+    terms = [
+        instance.shares[k].charge_usd_m * block.share[k] for k in instance.shares_by["member"][member] if k[4] in within
+    ]
+    terms += [
+        instance.fixed_cost[i] * instance.cost_key[member, i] * block.use[p, i, v]
+        for p, i, v in instance.packages
+        if v in within and instance.fixed_cost[i] > 0 and instance.cost_key.get((member, i), 0.0) > 0
+    ]
+    if instance.admin_usd_m > 0:
+        terms += [instance.admin_usd_m * block.take[k] for k in instance.parties if k[0] == member and k[2] in within]
+    terms += [
+        instance.stock_cost[instance.materials.index(m), instance.windows.index(v)] * block.purchase[f, m, v]
+        for f, m, v in instance.purchases
+        if f == member and v in within
+    ]
+    return total(terms)
+
+
+def budget(block: Block, instance: Instance) -> None:
+    """(7) cumulative: sum_{v'<=v} (charge share + fixed cost + administration + stock cost) <= sum_{v'<=v} budget.
+
+    Repayments received before v are added to the right-hand side only where ``relend`` is set.
+    """
+
+    def rule(b: Block, f: str, v: int) -> Any:
+        until = [w for w in instance.windows if w <= v]
+        spent = charged(b, instance, f, until)
+        if instance.relend:
+            spent -= total(
+                dict(instance.shares[k].repaid_usd_m).get(v, 0.0) * b.share[k]
+                for k in instance.shares_by["member"][f]
+                if k[4] < v
+            )
+        if isinstance(spent, int | float):
+            return pyo.Constraint.Skip
+        return spent <= sum(instance.budget.get((f, w), 0.0) for w in until)
+
+    block.budget = pyo.Constraint(list(instance.members), list(instance.windows), rule=rule)
+
+
+def liquidity(block: Block, instance: Instance) -> None:
+    """(7b) sum (95 % yearly payout) share <= the member's line."""
+
+    def rule(b: Block, f: str) -> Any:
+        terms = [
+            instance.shares[k].payout95_usd_m * b.share[k]
+            for k in instance.shares_by["member"][f]
+            if instance.shares[k].payout95_usd_m > 0
+        ]
+        return total(terms) <= instance.liquidity[f] if terms else pyo.Constraint.Skip
+
+    block.liquidity = pyo.Constraint(list(instance.members), rule=rule)
+
+
+def policy(block: Block, instance: Instance) -> None:
+    """(8) charges of a project or country <= its share of all budgets; must list: sum_{a,v} select = 1.
+
+    Eligibility and the never list are in the keys of ``options`` and ``shares``.
+    """
+    by_project = instance.shares_by["project"]
+    by_country: defaultdict[str, list[ShareKey]] = defaultdict(list)
+    for project, keys in by_project.items():
+        by_country[instance.country_of[project]] += keys
+
+    def most(share: float, keys: list[ShareKey], b: Block) -> Any:
+        if share >= 1 or not keys:
+            return pyo.Constraint.Skip
+        return total(instance.shares[k].charge_usd_m * b.share[k] for k in keys) <= share * instance.total_budget
+
+    block.project_share = pyo.Constraint(
+        list(by_project), rule=lambda b, p: most(instance.max_project_share, by_project[p], b)
+    )
+    block.country_share = pyo.Constraint(
+        list(by_country), rule=lambda b, c: most(instance.max_country_share, by_country[c], b)
+    )
+
+    def must(b: Block, p: str) -> Any:
+        keys = [k for k in instance.options if k[0] == p]
+        if not keys:
+            raise ValueError(f"project {p} must be supported, but no option to support it exists")
+        return total(b.select[k] for k in keys) == 1
+
+    block.must = pyo.Constraint(sorted(instance.must), rule=must)
+
+
+def purchase_limit(block: Block, instance: Instance) -> None:
+    """(12) first-stage part: sum_{f in r} purchase[f,m,v] <= share of calm trade."""
+    where: defaultdict[tuple[str, str, int], list[tuple[str, str, int]]] = defaultdict(list)
+    for f, m, v in instance.purchases:
+        where[instance.region_of[f], m, v].append((f, m, v))
+    block.purchase_limit = pyo.Constraint(
+        list(where),
+        rule=lambda b, r, m, v: (
+            total(b.purchase[k] for k in where[r, m, v])
+            <= instance.purchase_limit[
+                instance.regions.index(r), instance.materials.index(m), instance.windows.index(v)
+            ]
+        ),
+    )
+
+
+CONSTRAINTS = {
+    "1": one_close,
+    "2": tickets,
+    "3": structure,
+    "4": financial_close,
+    "4b": serviceable_debt,
+    "4c": feed,
+    "5": caps,
+    "6": rights,
+    "6b": placeable,
+    "7": budget,
+    "7b": liquidity,
+    "8": policy,
+    "12a": purchase_limit,
+}
+"""Every numbered constraint of the first stage."""
+
+
+def add_first_stage(block: Block, instance: Instance) -> None:
+    """Add the variables and constraints (1) to (8) to a block."""
+    add_variables(block, instance)
+    for add in CONSTRAINTS.values():
+        add(block, instance)
+
+
+def public_cost(block: Block, instance: Instance) -> Any:
+    """Expected public cost of the commitments, USD M, >= 0 term by term."""
+    terms = [data.cost_usd_m * block.share[k] for k, data in instance.shares.items()]
+    terms += [instance.fixed_cost[k[1]] * block.use[k] for k in instance.packages]
+    terms += [instance.admin_usd_m * block.take[k] for k in instance.parties]
+    terms += [
+        instance.stock_cost[instance.materials.index(m), instance.windows.index(v)] * block.purchase[f, m, v]
+        for f, m, v in instance.purchases
+    ]
+    return total(terms)

@@ -1,0 +1,337 @@
+"""Recourse: what happens in one scenario once commitments stand. No equation couples materials.
+
+Every function adds one numbered constraint of ``MODEL.md`` to a block and says its formula. Tonnes are those of the
+block: rates are scaled by its length, so that a short embargo is not averaged away by calm months.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import pyomo.environ as pyo
+
+from models.first_stage import Block, total
+from models.instance import BLOCKS, DISRUPTED, Array, Instance, OptionKey
+
+Spell = tuple[int, int, int]
+"""(material, year, block), all as indices."""
+Cell = tuple[int, int, int, int, int]
+"""(region, stage, material, year, block), all as indices."""
+
+
+@dataclass(frozen=True)
+class View:
+    """Scenario ``number`` of an instance, with what its equations share."""
+
+    instance: Instance
+    number: int
+
+    @cached_property
+    def length(self) -> Array:
+        """Length of each block, shape (M, T, B), fraction of the year."""
+        phi = self.instance.scenarios.disrupted[self.number]
+        return np.stack([phi, 1.0 - phi], axis=-1)
+
+    @cached_property
+    def spells(self) -> tuple[Spell, ...]:
+        """Blocks that can be short: of positive length, with imports below demand at some stage of some region."""
+        s = self.instance.scenarios
+        short = (s.imports[self.number] < s.demand[self.number][None] * (1 - 1e-9)).any(axis=(1, 2))
+        shape = (len(self.instance.materials), len(self.instance.years), len(BLOCKS))
+        return tuple((m, t, b) for m, t, b in np.ndindex(*shape) if self.length[m, t, b] > 1e-9 and short[b, m, t])
+
+    @cached_property
+    def cells(self) -> tuple[Cell, ...]:
+        """All regions and stages of all spells."""
+        shape = (len(self.instance.regions), len(self.instance.stages))
+        return tuple((r, k, *spell) for spell in self.spells for r, k in np.ndindex(*shape))
+
+    @cached_property
+    def years(self) -> tuple[int, ...]:
+        """Years with a spell, as indices."""
+        return tuple(sorted({t for _, t, _ in self.spells}))
+
+    @cached_property
+    def holders(self) -> tuple[tuple[int, int], ...]:
+        """(region, material) that can have a stock."""
+        i = self.instance
+        if i.stock_stage < 0:
+            return ()
+        buyers = {(i.regions.index(i.region_of[f]), i.materials.index(m)) for f, m, _ in i.purchases}
+        held = {(int(r), int(m)) for r, m in np.argwhere(i.opening > 0)}
+        return tuple(sorted(buyers | held))
+
+    @cached_property
+    def releases(self) -> tuple[tuple[int, int, int, int], ...]:
+        """(region, material, year, block) in which stock may be released: the reserve is for embargoes, not prices."""
+        i, cut = self.instance, self.instance.scenarios.cut[self.number]
+        return tuple(
+            (r, m, t, b)
+            for m, t, b in self.spells
+            for r in range(len(i.regions))
+            if (r, m) in self.holders and (i.release_any or (b == DISRUPTED and cut[r, m, t]))
+        )
+
+    @cached_property
+    def partners(self) -> tuple[tuple[int, int, int, int, int, int], ...]:
+        """(from, to, stage, material, year, block) of possible transfers."""
+        n = len(self.instance.regions)
+        return tuple(
+            (r, to, k, m, t, b)
+            for r, k, m, t, b in self.cells
+            if self.instance.solidarity[k] > 0
+            for to in range(n)
+            if to != r
+        )
+
+    @cached_property
+    def options_of(self) -> dict[int, list[OptionKey]]:
+        """Options of each project, by its index."""
+        found: dict[int, list[OptionKey]] = {p: [] for p in range(len(self.instance.projects))}
+        for key in self.instance.options:
+            found[self.instance.projects.index(key[0])].append(key)
+        return found
+
+    def arriving(self, p: int, r: int, k: int, m: int, t: int, b: int) -> float:
+        """Share of the goods of project p's country that reaches region r in the block."""
+        if b != DISRUPTED:
+            return 1.0
+        i = self.instance
+        c = i.countries.index(i.country_of[i.projects[p]])
+        return float(i.scenarios.available[self.number, c, r, k, m, t])
+
+    def tonnes(self, array: Array, r: int, k: int, m: int, t: int, b: int) -> float:
+        """Tonnes of the block in an array of rates of shape (S, B, R, K, M, T)."""
+        return float(array[self.number, b, r, k, m, t] * self.length[m, t, b])
+
+    def demand(self, r: int, k: int, m: int, t: int, b: int) -> float:
+        """Demand of the block, t."""
+        return float(self.instance.scenarios.demand[self.number, r, k, m, t] * self.length[m, t, b])
+
+
+def add_variables(block: Block, v: View) -> None:
+    """Allocation in tonnes of the block, shares of nameplate for ``running`` and ``delivered``."""
+    i = v.instance
+    block.make = pyo.Var([c for c in v.cells if c[1] > 0], domain=pyo.NonNegativeReals)
+    block.transfer = pyo.Var(list(v.partners), domain=pyo.NonNegativeReals)
+    block.release = pyo.Var(list(v.releases), domain=pyo.NonNegativeReals)
+    years = range(len(i.years))
+    block.stock = pyo.Var([(r, m, t) for r, m in v.holders for t in years], domain=pyo.NonNegativeReals)
+    block.running = pyo.Var([(p, t) for p in range(len(i.projects)) for t in v.years])
+    claimed = sorted({(i.regions.index(c[0]), i.projects.index(c[1])) for c in i.claims})
+    block.delivered = pyo.Var([(r, p, t) for r, p in claimed for t in v.years])
+
+
+def shortfall(block: Block, v: View, first: Block) -> None:
+    """(11) 0 <= shallow <= alpha demand, 0 <= deep <= (1 - alpha) demand: bounds of the variables."""
+    wanted = [c for c in v.cells if v.demand(*c) > 0]
+    alpha = v.instance.shallow_share
+    block.shallow = pyo.Var(wanted, bounds=lambda _, *c: (0.0, alpha[c[2]] * v.demand(*c)))
+    block.deep = pyo.Var(wanted, bounds=lambda _, *c: (0.0, (1.0 - alpha[c[2]]) * v.demand(*c)))
+
+
+def production(block: Block, v: View, first: Block) -> None:
+    """Survival: what runs with and without support, and what is delivered by right.
+
+    running[p,t] = sum_{a,v} output select + unaided (1 - sum_{a,v} (1 - lost) select);
+    delivered[r,p,t] = sum_{a,v} contracted rights[r,p,a,v].
+    """
+    i, s, n = v.instance, v.instance.scenarios, v.number
+    output, contracted, unaided, lost = s.output[n], s.contracted[n], s.unaided[n], s.lost[n]
+
+    def runs(b: Block, p: int, t: int) -> Any:
+        alone = float(unaided[p, t])
+        terms = []
+        for key in v.options_of[p]:
+            effect = float(output[i.option_index[key], t])
+            if not lost[p, i.windows.index(key[2])]:
+                effect -= alone
+            if effect != 0:
+                terms.append(effect * first.select[key])
+        return b.running[p, t] - total(terms) == alone
+
+    def delivers(b: Block, r: int, p: int, t: int) -> Any:
+        terms = []
+        for key in v.options_of[p]:
+            claim, part = (i.regions[r], *key), float(contracted[i.option_index[key], t])
+            if part > 0 and claim in first.rights:
+                terms.append(part * first.rights[claim])
+        return b.delivered[r, p, t] - total(terms) == 0
+
+    block.runs = pyo.Constraint(list(block.running), rule=runs)
+    block.delivers = pyo.Constraint(list(block.delivered), rule=delivers)
+
+
+def supply(block: Block, v: View, mode: str, cell: Cell, partner: int | None = None) -> Any:
+    """Tonnes of captive output (free) or processing slots (process) of a cell, linear in running and delivered.
+
+    cap length available (performance delivered_r + access ((1 - promised) running - sum_r' delivered_r')
+    + performance promised_to_r running). With ``partner``, only projects whose country does not cut the partner.
+    """
+    i = v.instance
+    r, k, m, t, b = cell
+    capacity = (i.captive if mode == "captive" else i.process)[:, k, m]
+    terms: list[Any] = []
+    for p in (int(p) for p in np.flatnonzero(capacity)):
+        if partner is not None and v.arriving(p, partner, k, m, t, b) < 1 - 1e-12:
+            continue
+        scale = float(capacity[p] * v.length[m, t, b]) * v.arriving(p, r, k, m, t, b)
+        if scale <= 0:
+            continue
+        access = float(i.access[p, r]) * (i.crisis_access if b == DISRUPTED else 1.0)
+        performance = i.crisis_performance if b == DISRUPTED else 1.0
+        promised = float(i.precommitted[p, k, m, t])
+        market = access * (1.0 - promised)
+        if i.precommitted_to[p, k, m] == r:
+            market += performance * promised
+        terms.append(scale * market * block.running[p, t])
+        for to in range(len(i.regions)):
+            if (to, p, t) in block.delivered:
+                terms.append(scale * ((performance if to == r else 0.0) - access) * block.delivered[to, p, t])
+    return total(terms)
+
+
+def processing(block: Block, v: View, first: Block) -> None:
+    """(9) make_k <= process_k + toll_k."""
+    block.processing = pyo.Constraint(
+        list(block.make),
+        rule=lambda b, *c: b.make[c] - supply(b, v, "process", c) <= v.tonnes(v.instance.scenarios.toll, *c),
+    )
+
+
+def balance(block: Block, v: View, first: Block) -> None:
+    """(10) free + make + import + release + in - out + shallow + deep >= demand + make_{k+1} / recovery_{k+1}."""
+    i = v.instance
+
+    def rule(b: Block, *cell: int) -> Any:
+        r, k, m, t, block_ = cell
+        c: Cell = (r, k, m, t, block_)
+        terms = [supply(b, v, "captive", c)]
+        if k > 0:
+            terms.append(b.make[c])
+        if k == i.stock_stage and (r, m, t, block_) in b.release:
+            terms.append(b.release[r, m, t, block_])
+        for other in range(len(i.regions)):
+            if (r, other, *c[1:]) in b.transfer:
+                terms += [b.transfer[other, r, *c[1:]], -b.transfer[r, other, *c[1:]]]
+        if c in b.shallow:
+            terms += [b.shallow[c], b.deep[c]]
+        if k + 1 < len(i.stages):
+            terms.append(-b.make[r, k + 1, m, t, block_] / float(i.recovery[k + 1]))
+        return total(terms) >= v.demand(*c) - v.tonnes(i.scenarios.imports, *c)
+
+    block.balance = pyo.Constraint([c for c in v.cells if not _idle(v, c)], rule=rule)
+
+
+def _idle(v: View, cell: Cell) -> bool:
+    """Whether a balance holds whatever happens: nothing is demanded there and nothing processes its product."""
+    i, (r, k, m, t, b) = v.instance, cell
+    return k + 1 == len(i.stages) and v.demand(*cell) <= 0 and i.solidarity[k] <= 0
+
+
+def stock(block: Block, v: View, first: Block) -> None:
+    """(12) stock[t] = (1 - loss) stock[t-1] + sum purchase - release; bought only while the region is not cut."""
+    i, s = v.instance, v.instance.scenarios
+    buyers = {
+        (r, m, t): [
+            key
+            for key in i.purchases
+            if (i.regions.index(i.region_of[key[0]]), i.materials.index(key[1]), i.years.index(key[2])) == (r, m, t)
+        ]
+        for r, m, t in block.stock
+    }
+
+    def rule(b: Block, r: int, m: int, t: int) -> Any:
+        calm = 1.0 - float(s.disrupted[v.number, m, t] * s.cut[v.number, r, m, t])
+        bought = [calm * first.purchase[key] for key in buyers[r, m, t]]
+        released = [b.release[r, m, t, x] for x in BLOCKS if (r, m, t, x) in b.release]
+        keep = 1.0 - i.stock_loss
+        before = keep * (b.stock[r, m, t - 1] if t > 0 else 0.0)
+        opening = keep * float(i.opening[r, m]) if t == 0 else 0.0
+        return b.stock[r, m, t] - before - total(bought) + total(released) == opening
+
+    block.stocking = pyo.Constraint(list(block.stock), rule=rule)
+
+
+def transfers(block: Block, v: View, first: Block) -> None:
+    """(13) out[r,r'] <= solidarity_k (free + make + imports from suppliers not cutting r').
+
+    Embargoed goods are not re-exported.     With more than two regions also sum_r' out[r,r'] <= solidarity_k (free + make + imports).
+    """
+    i, s = v.instance, v.instance.scenarios
+
+    def pair(b: Block, r: int, to: int, k: int, m: int, t: int, x: int) -> Any:
+        solidarity, cell = float(i.solidarity[k]), (r, k, m, t, x)
+        made = [b.make[cell]] if k > 0 else []
+        own = supply(b, v, "captive", cell, partner=to) + total(made)
+        imported = float(s.reexport[v.number, x, r, to, k, m, t] * v.length[m, t, x])
+        return b.transfer[r, to, k, m, t, x] - solidarity * own <= solidarity * imported
+
+    block.transfer_limit = pyo.Constraint(list(block.transfer), rule=pair)
+    if len(i.regions) <= 2:
+        return
+
+    def out(b: Block, *cell: int) -> Any:
+        c: Cell = (cell[0], cell[1], cell[2], cell[3], cell[4])
+        solidarity = float(i.solidarity[c[1]])
+        sent = total(b.transfer[c[0], to, *c[1:]] for to in v_regions if to != c[0])
+        own = supply(b, v, "captive", c) + (b.make[c] if c[1] > 0 else 0.0)
+        return sent - solidarity * own <= solidarity * v.tonnes(s.imports, *c)
+
+    v_regions = range(len(i.regions))
+    block.transfer_total = pyo.Constraint([c for c in v.cells if i.solidarity[c[1]] > 0], rule=out)
+
+
+def fairness(block: Block, v: View, first: Block) -> None:
+    """(14) worst[k,m,t] >= sum_b (shallow + deep)_r / (agreed ratio_r * forecast demand_r), for every r."""
+    i = v.instance
+    keys = sorted({c[1:4] for c in block.shallow if i.fairness_weight[c[1], c[2], c[3]] > 0})
+    block.worst = pyo.Var(keys, domain=pyo.NonNegativeReals)
+
+    def rule(b: Block, r: int, k: int, m: int, t: int) -> Any:
+        allowance = float(i.agreed_ratio[r] * i.forecast[r, k, m, t])
+        short = [x[r, k, m, t, s] for s in BLOCKS if (r, k, m, t, s) in b.shallow for x in (b.shallow, b.deep)]
+        if allowance <= 0 or not short:
+            return pyo.Constraint.Skip
+        return allowance * b.worst[k, m, t] - total(short) >= 0
+
+    block.fair = pyo.Constraint([(r, *key) for key in keys for r in range(len(i.regions))], rule=rule)
+
+
+def weighted_shortfall(block: Block, v: View) -> Any:
+    """Z: sum of weight * discount * shortfall by depth, weighted tonnes."""
+    weight = v.instance.weight
+    return total(
+        [float(weight[0, c[2], c[3]]) * block.shallow[c] for c in block.shallow]
+        + [float(weight[1, c[2], c[3]]) * block.deep[c] for c in block.deep]
+    )
+
+
+def side_costs(block: Block, v: View) -> Any:
+    """What the objective pays besides Z: transfers (against loops) and ``worst`` (14), weighted tonnes."""
+    i = v.instance
+    terms = [i.transfer_cost * block.transfer[key] for key in block.transfer]
+    terms += [float(i.fairness_weight[key]) * block.worst[key] for key in block.worst]
+    return total(terms)
+
+
+CONSTRAINTS = {
+    "production": production,
+    "11": shortfall,
+    "9": processing,
+    "10": balance,
+    "12": stock,
+    "13": transfers,
+    "14": fairness,
+}
+"""Every numbered constraint of the recourse."""
+
+
+def add_recourse(block: Block, v: View, first: Block) -> None:
+    """Add variables and constraints (9) to (14) of one scenario; ``first`` holds variables or numbers."""
+    add_variables(block, v)
+    for add in CONSTRAINTS.values():
+        add(block, v, first)
