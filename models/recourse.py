@@ -228,7 +228,7 @@ def balance(block: Block, v: View, first: Block) -> None:
 
 def _idle(v: View, cell: Cell) -> bool:
     """Whether a balance holds whatever happens: nothing is demanded there and nothing processes its product."""
-    i, (r, k, m, t, b) = v.instance, cell
+    i, k = v.instance, cell[1]
     return k + 1 == len(i.stages) and v.demand(*cell) <= 0 and i.solidarity[k] <= 0
 
 
@@ -259,7 +259,8 @@ def stock(block: Block, v: View, first: Block) -> None:
 def transfers(block: Block, v: View, first: Block) -> None:
     """(13) out[r,r'] <= solidarity_k (free + make + imports from suppliers not cutting r').
 
-    Embargoed goods are not re-exported.     With more than two regions also sum_r' out[r,r'] <= solidarity_k (free + make + imports).
+    Embargoed goods are not re-exported. With more than two regions also
+    sum_r' out[r,r'] <= solidarity_k (free + make + imports).
     """
     i, s = v.instance, v.instance.scenarios
 
