@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -81,6 +81,12 @@ class PlantPath:
         1 where the plant is open in the year, as a share of the year (survival statistics).
     defaulted : bool array, (N,)
         Private or public debt defaulted within the horizon.
+    floor_neutral : array, (N, T)
+        ``floor`` at prices without their risk premium, for payouts under fair value.
+    loan_balance : array, (N,)
+        Balance still owed at the end of the horizon per unit of public loan principal.
+    price_low : array, (M, T)
+        P_low: low quantile over the sample of the price contracts settle on, USD/kg.
     """
 
     lost: Flags
@@ -98,6 +104,9 @@ class PlantPath:
     guarantee_fee: Array
     running: Array
     defaulted: Flags
+    floor_neutral: Array = field(default_factory=lambda: np.zeros((0, 0)))
+    loan_balance: Array = field(default_factory=lambda: np.zeros(0))
+    price_low: Array = field(default_factory=lambda: np.zeros((0, 0)))
 
 
 @dataclass(frozen=True)
