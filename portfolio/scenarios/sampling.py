@@ -1,0 +1,151 @@
+"""Samples of a case: whole, in chunks, or any chosen scenarios."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import numpy.typing as npt
+
+from portfolio.case.records import Case
+from portfolio.scenarios.demand import sample_demand
+from portfolio.scenarios.drivers import Drivers
+from portfolio.scenarios.effects import disruption
+from portfolio.scenarios.hazards import occurrences, sorted_hazards
+from portfolio.scenarios.prices import realised_price, sample_price
+from portfolio.scenarios.projects import sample_fates
+from portfolio.scenarios.sources import KeyedSource, Lead, Source, design_source
+
+METHODS = ("monte_carlo", "sobol", "latin_hypercube")
+"""The ways to draw scenarios."""
+
+
+def sample(case: Case, count: int, seed: int, *, first: int = 0, method: str | None = None) -> Drivers:
+    """Return scenarios ``first`` … ``first + count − 1``, each of probability 1/count.
+
+    Parameters
+    ----------
+    case : Case
+        A validated case.
+    count : int
+        Number of scenarios, at least 1.
+    seed : int
+        Seed, not negative. Under ``monte_carlo`` scenario n depends on (seed, n) and the case alone.
+    first : int
+        Number of the first scenario; not for ``latin_hypercube``, whose points belong to one design.
+    method : str or None
+        One of :data:`METHODS`; ``sampling.method`` of the case if None.
+
+    Raises
+    ------
+    ValueError
+        If an argument is out of range or the method unknown.
+    """
+    if count < 1:
+        raise ValueError(f"count is {count}: ask for at least one scenario")
+    chosen = _method(case, method)
+    if first and chosen == "latin_hypercube":
+        raise ValueError("a Latin hypercube has no scenarios beyond its own: take another seed instead of `first`")
+    index = np.arange(first, first + count, dtype=np.int64)
+    return _draw(case, _source(case, index, seed, first + count, chosen), index, 1.0 / count)
+
+
+def sample_in_chunks(
+    case: Case, count: int, seed: int, chunk: int = 1000, *, method: str | None = None
+) -> Iterator[Drivers]:
+    """Yield the scenarios of ``sample(case, count, seed)`` in chunks, each of probability 1/count.
+
+    Peak memory is that of one chunk. See :func:`sample` for the arguments and errors.
+    """
+    if count < 1 or chunk < 1:
+        raise ValueError(f"count is {count} and chunk {chunk}: both have to be at least 1")
+    for start in range(0, count, chunk):
+        index = np.arange(start, min(start + chunk, count), dtype=np.int64)
+        yield sample_chunk(case, index, seed, count, method=method)
+
+
+def sample_chunk(case: Case, index: npt.ArrayLike, seed: int, total: int, *, method: str | None = None) -> Drivers:
+    """Return chosen scenarios of a sample of ``total``, each of probability 1/total, in the order of ``index``.
+
+    Parameters
+    ----------
+    case : Case
+        A validated case.
+    index : int array, (N,)
+        Scenario numbers: not negative and, but for ``monte_carlo``, below ``total``.
+    seed : int
+        Seed, not negative.
+    total : int
+        Size of the whole sample.
+    method : str or None
+        As for :func:`sample`.
+    """
+    chosen = _method(case, method)
+    rows = np.asarray(index, dtype=np.int64)
+    if total < 1:
+        raise ValueError(f"total is {total}: a sample has at least one scenario")
+    if chosen != "monte_carlo" and rows.size and rows.max() >= total:
+        raise ValueError(f"scenario {rows.max()} is not among the {total} points of the {chosen} design")
+    return _draw(case, _source(case, rows, seed, total, chosen), rows, 1.0 / total)
+
+
+def _method(case: Case, method: str | None) -> str:
+    chosen = method if method is not None else case.settings.sampling.method
+    if chosen not in METHODS:
+        raise ValueError(f"unknown sampling method {chosen!r}: one of {', '.join(METHODS)}")
+    return chosen
+
+
+def _source(case: Case, index: npt.NDArray[np.int64], seed: int, total: int, method: str) -> Source:
+    """Return the source of uniform draws of a method."""
+    if seed < 0:
+        raise ValueError(f"seed is {seed}: it cannot be negative")
+    if index.ndim != 1 or (index.size and index.min() < 0):
+        raise ValueError("scenario numbers are a one-dimensional list without negative numbers")
+    if method == "monte_carlo":
+        return KeyedSource(seed, index)
+    return design_source(method, seed, index, total, leading_drivers(case))
+
+
+def leading_drivers(case: Case) -> tuple[Lead, ...]:
+    """Return the drivers that a Sobol sequence or Latin hypercube spreads evenly, most important first.
+
+    Common demand level, tension path, rate and yearly counts of each export hazard, common and own price shocks.
+    """
+    years = len(case.years)
+    export = [h.hazard for h in sorted_hazards(case) if h.kind == "export"]
+    return (
+        Lead("demand", "common", "level", 1),
+        Lead("tension", "common", "shock", years),
+        *(Lead("hazard", name, "rate", 1) for name in export),
+        *(Lead("hazard", name, "count", years) for name in export),
+        Lead("price", "common", "shock", years),
+        *(Lead("price_of", name, "shock", years) for name in sorted(case.material_names)),
+    )
+
+
+def _draw(case: Case, source: Source, index: npt.NDArray[np.int64], probability: float) -> Drivers:
+    """Turn uniform draws into the arrays of a chunk."""
+    hazards = sorted_hazards(case)
+    effects = disruption(case, hazards, occurrences(case, hazards, source), source.size)
+    price = sample_price(case, source) * effects.factor
+    fates = sample_fates(case, source)
+    return Drivers(
+        index=index,
+        probability=np.full(source.size, probability),
+        disrupted=effects.disrupted,
+        available=effects.available,
+        running=effects.running,
+        cut=effects.cut,
+        price=price,
+        realised=realised_price(case, price, effects.disrupted),
+        demand=sample_demand(case, source),
+        delay_y=fates.delay_y,
+        overrun=fates.overrun,
+        success_u=fates.success_u,
+        unaided_u=fates.unaided_u,
+        restart_u=fates.restart_u,
+        rival_y=fates.rival_y,
+        takeover_y=fates.takeover_y,
+        rival_allied=fates.rival_allied,
+    )
