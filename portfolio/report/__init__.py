@@ -1,0 +1,1 @@
+"""Results a person can act on: tables, the terminal summary, the run folder."""
