@@ -1,0 +1,78 @@
+"""Reading a case folder: all of its problems at once, or a validated :class:`Case`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+from portfolio.case.draft import Draft, make_draft
+from portfolio.case.overrides import apply_overrides
+from portfolio.case.problems import CaseError, Problem
+from portfolio.case.records import Case
+from portfolio.case.settings import SECTIONS, Settings
+from portfolio.case.sheets import SETTINGS_FILE, read_folder, table_file
+from portfolio.case.tables import TABLES
+from portfolio.case.validation import validate
+
+
+def read_case(path: str | PathLike[str], overrides: Sequence[str] = ()) -> Case:
+    """Read and validate a case folder.
+
+    Parameters
+    ----------
+    path : path
+        Folder with ``case.toml`` and the tables as CSV files.
+    overrides : sequence of str
+        Values in place of those in the files, such as ``risk.cvar_weight=0.5``,
+        ``budgets.budget_usd_m[JOGMEC,2027]=300`` or ``budgets.budget_usd_m*=1.2``.
+
+    Returns
+    -------
+    Case
+        Rows in the order of their files, stages in the order of the chain.
+
+    Raises
+    ------
+    CaseError
+        With every problem of the case.
+    """
+    folder = Path(path)
+    if not folder.is_dir():
+        remedy = "give the folder that holds case.toml"
+        if folder.is_file():
+            why = "a file, not a case folder"
+        else:
+            why = "there is no such case folder"
+            remedy += "; `portfolio init` makes one"
+        raise CaseError([Problem(str(folder), None, None, None, why, remedy)])
+    files, problems = read_folder(folder)
+    files, found = apply_overrides(files, overrides)
+    problems += found
+    draft, found = make_draft(files)
+    problems += found
+    problems += validate(draft)
+    if problems:
+        raise CaseError(_ordered(problems))
+    return _build(draft)
+
+
+def _ordered(problems: Iterable[Problem]) -> list[Problem]:
+    """Return the problems by file in the order of the schema, then by row; each once.
+
+    A wrong value that an override puts into every row of a table is one problem, shown at the first row.
+    """
+    order = {name: n for n, name in enumerate(["", SETTINGS_FILE, *map(table_file, TABLES)])}
+    unique = {replace(p, row=None) if p.override else p: p for p in reversed(list(problems))}
+    return sorted(reversed(unique.values()), key=lambda p: (order.get(p.file, len(order)), p.row or 0))
+
+
+def _build(draft: Draft) -> Case:
+    sections: dict[str, Any] = {name: record(**draft.settings[name].values) for name, record in SECTIONS.items()}
+    tables: dict[str, Any] = {
+        name: tuple(record(**row.values) for row in draft.rows(name)) for name, record in TABLES.items()
+    }
+    tables["stages"] = tuple(sorted(tables["stages"], key=lambda stage: stage.order))
+    return Case(settings=Settings(**sections), **tables)
