@@ -1,1 +1,22 @@
-"""Project finance: sizing, survival, contract cash flows, budget conventions, ledger."""
+"""Project finance: sizing of debt, simulation of plant cash, charges of commitments, the exact ledger."""
+
+from portfolio.finance.charges import CashFlows, cash_flows, commitments, expected_repayment
+from portfolio.finance.simulate import assumed_public_loan, simulate
+from portfolio.finance.sizing import size
+from portfolio.finance.types import CONVENTIONS, Commitment, Financing, PlantPath
+from portfolio.finance.unaided import unaided
+
+__all__ = [
+    "CONVENTIONS",
+    "CashFlows",
+    "Commitment",
+    "Financing",
+    "PlantPath",
+    "assumed_public_loan",
+    "cash_flows",
+    "commitments",
+    "expected_repayment",
+    "simulate",
+    "size",
+    "unaided",
+]

@@ -67,7 +67,8 @@ class Plant:
 @dataclass
 class Record:
     """Flows recorded by year, (N, T) USD M: share of the schedule run, service and loss of public debt, dividends,
-    private balance after draws, loss of private debt with interest; default and final public balance, (N,)."""
+    private balance after draws, loss of private debt with interest; default and final public balance, (N,).
+    """
 
     available: Array
     service: Array
@@ -89,6 +90,8 @@ class Operation:
         self.cash = np.full(count, plant.cash)
         self.private = np.zeros(count)
         self.public = np.zeros(count)
+        self.private_interest = np.zeros(count)
+        self.public_interest = np.zeros(count)
         self.private_payment = np.zeros(count)
         self.public_payment = np.zeros(count)
         self.arrears = np.zeros(count)
@@ -101,7 +104,12 @@ class Operation:
         self.fail_year = np.minimum(np.floor(plant.schedule.start), years - 1)
         self.takeover_year = np.floor(np.minimum(plant.schedule.takeover, 1e6))
         self.record = Record(
-            *(np.zeros((count, years)) for _ in range(6)),
+            available=np.zeros((count, years)),
+            service=np.zeros((count, years)),
+            loss=np.zeros((count, years)),
+            dividends=np.zeros((count, years)),
+            private_balance=np.zeros((count, years)),
+            private_loss=np.zeros((count, years)),
             defaulted=np.zeros(count, dtype=bool),
             balance=np.zeros(count),
         )

@@ -67,7 +67,8 @@ def ramp(age: Array, ramp_y: float) -> Array:
 def overlap(begin: Array, finish: Array, years: int) -> Array:
     """Return the share of each year within [begin, finish), shape (N, years)."""
     t = np.arange(years, dtype=float)
-    return np.maximum(np.minimum(t + 1.0, finish[:, None]) - np.maximum(t, begin[:, None]), 0.0)
+    inside: Array = np.maximum(np.minimum(t + 1.0, finish[:, None]) - np.maximum(t, begin[:, None]), 0.0)
+    return inside
 
 
 def planned_start(case: Case, project: Project, window: Array | float) -> Array:
@@ -134,4 +135,4 @@ def _draw(planned: Array, construction_y: float, years: int) -> Array:
     else:
         drawn = overlap(planned - construction_y, planned, years) / construction_y
     drawn[:, -1] += 1.0 - drawn.sum(axis=1)
-    return drawn
+    return np.asarray(drawn, dtype=float)

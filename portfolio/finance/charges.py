@@ -1,0 +1,289 @@
+"""What a commitment costs a member: charges under the four budget conventions, exposure, expected cost, tail."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from portfolio.case.records import Case
+from portfolio.case.tables import Eligibility, Instrument, Project, Structure
+from portfolio.finance.economics import annuity, economics
+from portfolio.finance.offtake import purchase_cost
+from portfolio.finance.schedule import planned_start
+from portfolio.finance.terms import maximum_payout, planned_term
+from portfolio.finance.types import Commitment, Financing, PlantPath
+
+Array = npt.NDArray[np.float64]
+
+TAIL = 0.95
+
+
+@dataclass(frozen=True)
+class CashFlows:
+    """What every commitment to one path shares: present values at close, per unit share, USD M.
+
+    Means are over the scenarios in which no rival wins the project before the window, since charges stay reserved
+    until then; ``expected_*`` are over all scenarios, discounted to the first year of the horizon.
+
+    Attributes
+    ----------
+    potential : float
+        E_max: discounted payout at P_low on nameplate over the planned term.
+    floor : array, (4,)
+        Mean payout before upside, by convention: undiscounted, discounted twice, risk-neutral.
+    tail, payout95 : float
+        Expected shortfall of the discounted payout; largest 95 % quantile of a year's net payout.
+    loan : array, (4,)
+        Charge per unit of loan principal, by convention.
+    overrun : array, (4,)
+        Call on the members for overruns, whole project.
+    call, fee : array, (4,)
+        Guarantee: calls per USD covered; fees per USD covered and unit of fee rate.
+    call95 : float
+        Largest 95 % quantile of a year's guarantee call per USD covered.
+    expected_net, expected_loan, expected_equity, expected_grant, expected_overrun, expected_call, expected_fee : float
+        Expected net outlay: payouts less upside; money per unit of uses; whole project; per USD covered.
+    """
+
+    potential: float
+    floor: Array
+    tail: float
+    payout95: float
+    loan: Array
+    overrun: Array
+    call: Array
+    fee: Array
+    call95: float
+    expected_net: float
+    expected_loan: float
+    expected_equity: float
+    expected_grant: float
+    expected_overrun: float
+    expected_call: float
+    expected_fee: float
+
+
+def cash_flows(
+    case: Case, project: Project, structure: Structure, financing: Financing, window: int, path: PlantPath
+) -> CashFlows:
+    """Return what all commitments to a path share; see :class:`CashFlows`."""
+    f = case.settings.finance
+    years = np.array(case.years, dtype=float)
+    free = (1.0 + f.risk_free) ** -(years - window)
+    risky = (1.0 + f.risk_free + f.asset_premium) ** -(years - window)
+    today = (1.0 + f.risk_free) ** -(years - years[0])
+    after = years[-1] + 1.0
+    kept = np.flatnonzero(~path.lost)
+    some = kept if kept.size else np.arange(0)
+
+    def mean(flow: Array, weight: Array) -> float:
+        return float(flow[some].mean(axis=0) @ weight) if some.size else 0.0
+
+    def by_convention(flow: Array, neutral: Array) -> Array:
+        one = np.ones_like(free)
+        return np.array([mean(flow, one), mean(flow, free), mean(flow, free), mean(neutral, free)])
+
+    balance = float(path.loan_balance[some].mean()) if some.size else 0.0
+    loss = float(path.loan_loss[some].mean()) if some.size else 0.0
+    drawn = mean(path.outlay, free)
+    subsidy = drawn - mean(path.loan_service, free) - balance * (1.0 + f.risk_free) ** -(after - window)
+    risk = 1.0 + f.risk_free + f.asset_premium
+    fair = drawn - mean(path.loan_service, risky) - balance * risk ** -(after - window)
+    left = float(path.loan_balance.mean()) * (1.0 + f.risk_free) ** -(after - years[0])
+    net = np.maximum(path.floor - path.upside, 0.0)
+    fee = mean(path.guarantee_fee, free)
+    calls = by_convention(path.guarantee_call, path.guarantee_call)
+    # The market price of the risk a guarantor takes is the premium lenders would ask on the covered balance.
+    calls[3] += f.asset_premium * fee
+    return CashFlows(
+        potential=maximum_payout(
+            economics(case, project), planned_term(case, project, structure, financing, window, path)
+        ),
+        floor=by_convention(path.floor, path.floor_neutral),
+        tail=_shortfall(path.floor[some] @ free),
+        payout95=_quantile(net[some]),
+        loan=np.maximum(0.0, np.array([1.0, max(f.loan_floor, loss), subsidy, fair])),
+        overrun=by_convention(path.overrun_call, path.overrun_call),
+        call=calls,
+        fee=np.array([mean(path.guarantee_fee, w) for w in (np.ones_like(free), free, free, risky)]),
+        call95=_quantile(path.guarantee_call[some]),
+        expected_net=float((path.floor - path.upside).mean(axis=0) @ today),
+        expected_loan=float((path.outlay - path.loan_service).mean(axis=0) @ today) - left,
+        expected_equity=float((path.outlay - path.dividends).mean(axis=0) @ today),
+        expected_grant=float(path.outlay.mean(axis=0) @ today),
+        expected_overrun=float(path.overrun_call.mean(axis=0) @ today),
+        expected_call=float(path.guarantee_call.mean(axis=0) @ today),
+        expected_fee=float(path.guarantee_fee.mean(axis=0) @ today),
+    )
+
+
+def commitments(
+    case: Case,
+    project: Project,
+    structure: Structure,
+    financing: Financing,
+    window: int,
+    path: PlantPath,
+    instrument: Instrument,
+    eligibility: Eligibility,
+    *,
+    flows: CashFlows | None = None,
+) -> Commitment:
+    """Return what one unit share of an instrument costs the member of ``eligibility``.
+
+    A unit share is the whole of uses for loan, equity, grant and guarantee (for a guarantee: a loan as large as the
+    uses, of which ``cover`` is guaranteed), and the whole output for cfd and offtake.
+
+    Parameters
+    ----------
+    path : PlantPath
+        Simulated on the cost sample, not on the scenarios optimised over.
+    flows : CashFlows, optional
+        From :func:`cash_flows` on the same path, to compute them once for all instruments and members.
+
+    Returns
+    -------
+    Commitment
+        Charges by convention, each at least 0, and at least provision x exposure for unfunded kinds. The fixed
+        administration cost per member and project (``finance.admin_usd_m``) is not in it: it is no cost per share.
+    """
+    flows = flows or cash_flows(case, project, structure, financing, window, path)
+    if instrument.kind in ("cfd", "offtake"):
+        return _contract(case, project, structure, financing, window, path, instrument, eligibility, flows)
+    if instrument.kind == "guarantee":
+        return _guarantee(case, project, financing, window, instrument, eligibility, flows)
+    return _money(case, project, financing, window, instrument, flows)
+
+
+def provision_rate(case: Case, eligibility: Eligibility) -> float:
+    """Return rho: the member's own provisioning rate for the instrument, or the one of finance."""
+    own = eligibility.provision_rate
+    return case.settings.finance.provision_rate if own is None else own
+
+
+def _money(
+    case: Case, project: Project, financing: Financing, window: int, instrument: Instrument, flows: CashFlows
+) -> Commitment:
+    """Cost of a loan, equity or a grant of the whole uses, with its part of expected overrun calls.
+
+    Equity and grants are charged in full under every convention: credit-reform rules do not cover them, and
+    expected dividends finance nothing.
+    """
+    uses = financing.uses_usd_m
+    ratio = flows.loan if instrument.kind == "loan" else np.ones(4)
+    # Members pay calls in proportion to their money, which together is the gap.
+    part = uses / financing.gap_usd_m if financing.gap_usd_m > 0.0 else 0.0
+    expected = {"loan": flows.expected_loan, "equity": flows.expected_equity}.get(instrument.kind, flows.expected_grant)
+    building = float(planned_start(case, project, window)) - (window - case.settings.horizon.first_year)
+    exposed = {
+        "loan": building + project.ramp_y + instrument.tenor_y,
+        "equity": float(case.years[-1] + 1 - window),
+    }.get(instrument.kind, building)
+    admin = _admin(case, uses, exposed)
+    cost = uses * expected + part * flows.expected_overrun + _at_start(case, window, admin)
+    return Commitment(
+        charge_usd_m=uses * ratio + part * flows.overrun + admin,
+        exposure_usd_m=uses,
+        cost_usd_m=max(0.0, cost),
+        payout95_usd_m=0.0,
+        tail_usd_m=0.0,
+    )
+
+
+def _guarantee(
+    case: Case,
+    project: Project,
+    financing: Financing,
+    window: int,
+    instrument: Instrument,
+    eligibility: Eligibility,
+    flows: CashFlows,
+) -> Commitment:
+    """Cost of guaranteeing ``cover`` of a loan as large as the uses.
+
+    covered x max(rho, expected loss - fees): fees lower the expected loss but never the provision.
+    """
+    f = case.settings.finance
+    covered = instrument.cover * financing.uses_usd_m
+    interest = financing.rate * f.guarantee_interest_months / 12.0
+    exposure = covered * (1.0 + interest)
+    building = float(planned_start(case, project, window)) - (window - case.settings.horizon.first_year)
+    admin = _admin(case, exposure, building + project.ramp_y + financing.tenor_y)
+    loss = flows.call - instrument.fee_rate * flows.fee
+    floor = provision_rate(case, eligibility) * exposure
+    expected = covered * (flows.expected_call - instrument.fee_rate * flows.expected_fee)
+    return Commitment(
+        charge_usd_m=np.maximum(floor, covered * loss) + admin,
+        exposure_usd_m=exposure,
+        cost_usd_m=max(0.0, expected + _at_start(case, window, admin)),
+        payout95_usd_m=covered * flows.call95,
+        tail_usd_m=covered * float(flows.call[1]),
+    )
+
+
+def _contract(
+    case: Case,
+    project: Project,
+    structure: Structure,
+    financing: Financing,
+    window: int,
+    path: PlantPath,
+    instrument: Instrument,
+    eligibility: Eligibility,
+    flows: CashFlows,
+) -> Commitment:
+    """Cost of a contract on the whole output: cfd = max(rho E_max, payouts), offtake = the same and what it buys."""
+    exposure = flows.potential
+    charge = np.maximum(provision_rate(case, eligibility) * exposure, flows.floor)
+    expected = flows.expected_net
+    term = planned_term(case, project, structure, financing, window, path)
+    if instrument.kind == "offtake":
+        extra = purchase_cost(case, project, structure, financing, window, path, instrument, eligibility)
+        exposure += extra.working_capital
+        charge = np.maximum(charge + extra.charge, provision_rate(case, eligibility) * exposure)
+        expected += extra.expected
+    admin = _admin(case, exposure, term.expiry)
+    return Commitment(
+        charge_usd_m=charge + admin,
+        exposure_usd_m=exposure,
+        cost_usd_m=max(0.0, expected + _at_start(case, window, admin)),
+        payout95_usd_m=flows.payout95,
+        tail_usd_m=flows.tail,
+    )
+
+
+def expected_repayment(case: Case, financing: Financing, path: PlantPath, kind: str) -> Array:
+    """Return the expected repayment a year per unit share of a loan or equity, (T,), USD M undiscounted."""
+    received = {"loan": path.loan_service, "equity": path.dividends}.get(kind)
+    if received is None:
+        return np.zeros(len(case.years))
+    return np.asarray(financing.uses_usd_m * received.mean(axis=0), dtype=float)
+
+
+def _admin(case: Case, exposure: float, years: float) -> float:
+    """Return administration of an exposure over its life, present value at the window, USD M."""
+    f = case.settings.finance
+    return f.admin_rate * exposure * annuity(f.risk_free, years)
+
+
+def _at_start(case: Case, window: int, amount: float) -> float:
+    """Discount an amount at the window to the first year of the horizon."""
+    years = window - case.settings.horizon.first_year
+    return float(amount * (1.0 + case.settings.finance.risk_free) ** -years)
+
+
+def _quantile(flow: Array) -> float:
+    """Return the largest over the years of the 95 % quantile over scenarios."""
+    return float(np.quantile(flow, TAIL, axis=0).max()) if flow.size else 0.0
+
+
+def _shortfall(values: Array) -> float:
+    """Return the mean of the worst 5 % of values; the boundary scenario counts in part."""
+    if not values.size:
+        return 0.0
+    worst = np.sort(values)[::-1]
+    mass = (1.0 - TAIL) * worst.size
+    weight = np.clip(mass - np.arange(worst.size), 0.0, 1.0)
+    return float(worst @ weight / weight.sum())

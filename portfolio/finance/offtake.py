@@ -1,0 +1,112 @@
+"""What taking delivery adds to a price contract: working capital, haircut on what home cannot place, handling."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from portfolio.case.records import Case
+from portfolio.case.tables import Eligibility, Instrument, Project, Structure
+from portfolio.finance.economics import Economics, economics
+from portfolio.finance.terms import Term, planned_term
+from portfolio.finance.types import Financing, PlantPath
+
+Array = npt.NDArray[np.float64]
+
+DAYS_PER_YEAR = 365.0
+
+
+@dataclass(frozen=True)
+class PurchaseCost:
+    """What taking delivery of the whole output adds: working capital, charge (4,), expected cost, USD M."""
+
+    working_capital: float
+    charge: Array
+    expected: float
+
+
+def working_capital(case: Case, plant: Economics, strike: Array) -> float:
+    """Return K Q payable days / 365 with fees: the volume an offtaker finances at the strike, USD M."""
+    value = float(plant.payable @ strike) + plant.fee_usd_m
+    return value * case.settings.finance.working_capital_days / DAYS_PER_YEAR
+
+
+def haircut(case: Case, project: Project, instrument: Instrument, region: str) -> Array:
+    """Return the haircut on offtaken tonnes of each material, (M,).
+
+    Home industry takes what (6b) calls placeable, ``placeable_share`` of home demand for the product form, of the
+    most that the instrument may take; that bears ``haircut_home``, the rest ``haircut_excess``.
+    """
+    f = case.settings.finance
+    found = np.full(len(case.materials), f.haircut_excess)
+    weight = np.zeros(len(case.materials))
+    home = np.zeros(len(case.materials))
+    for row in case.outputs[project.project]:
+        m = case.material_names.index(row.material)
+        demand = float(case.demand_path(region, row.stage, row.material)[1].mean())
+        taken = max(instrument.max_share * row.capacity_tpy, 1e-12)
+        home[m] += row.capacity_tpy * min(1.0, case.settings.policy.placeable_share * demand / taken)
+        weight[m] += row.capacity_tpy
+    sold = weight > 0.0
+    part = home[sold] / weight[sold]
+    found[sold] = f.haircut_home * part + f.haircut_excess * (1.0 - part)
+    return found
+
+
+def purchase_cost(
+    case: Case,
+    project: Project,
+    structure: Structure,
+    financing: Financing,
+    window: int,
+    path: PlantPath,
+    instrument: Instrument,
+    eligibility: Eligibility,
+) -> PurchaseCost:
+    """Return what an offtake adds to a CfD: working capital and sum of d_t Q (h P_low + handling K).
+
+    Working capital is in cash: in full under cash and provisioning, released at expiry under subsidy (risk-free)
+    and fair value (risk-adjusted).
+    """
+    f = case.settings.finance
+    plant = economics(case, project)
+    term = planned_term(case, project, structure, financing, window, path)
+    region = next(m.region for m in case.members if m.member == eligibility.member)
+    cut = haircut(case, project, instrument, region)
+    sold = plant.payable > 0.0
+    mean_cut = float(cut[sold].mean()) if sold.any() else f.haircut_excess
+    losses = (cut * plant.payable) @ term.low + mean_cut * plant.fee_usd_m
+    handling = f.handling * (plant.payable @ term.strike + plant.fee_usd_m)
+    placing = float((term.discount * term.within) @ (losses + handling))
+    capital = working_capital(case, plant, financing.strike)
+    carry = np.array(
+        [
+            1.0,
+            1.0,
+            1.0 - (1.0 + f.risk_free) ** -term.expiry,
+            1.0 - (1.0 + f.risk_free + f.asset_premium) ** -term.expiry,
+        ]
+    )
+    return PurchaseCost(
+        working_capital=capital,
+        charge=capital * carry + placing,
+        expected=_expected_purchase(case, plant, term, path, cut, capital),
+    )
+
+
+def _expected_purchase(case: Case, plant: Economics, term: Term, path: PlantPath, cut: Array, capital: float) -> float:
+    """Return expected haircut, handling and carry of working capital, discounted to the first year, USD M."""
+    f = case.settings.finance
+    years = np.arange(path.output.shape[1])
+    today = (1.0 + f.risk_free) ** -years.astype(float)
+    share = plant.payable / plant.payable.sum() if plant.payable.sum() > 0.0 else np.ones(len(cut)) / len(cut)
+    strike = plant.payable @ term.strike[:, : len(years)] + plant.fee_usd_m
+    yearly = float(share @ cut) * path.value + f.handling * strike * path.contracted
+    delivering = path.contracted > 0.0
+    ever = delivering.any(axis=1)
+    first = np.argmax(delivering, axis=1)
+    last = len(years) - np.argmax(delivering[:, ::-1], axis=1)
+    carry = np.where(ever, today[first] - (1.0 + f.risk_free) ** -last.astype(float), 0.0)
+    return float(yearly.mean(axis=0) @ today) + capital * float(carry.mean())
