@@ -1,6 +1,7 @@
 """Project finance: sizing of debt, simulation of plant cash, charges of commitments, the exact ledger."""
 
 from portfolio.finance.charges import CashFlows, cash_flows, commitments, expected_repayment
+from portfolio.finance.ledger import Position, ledger
 from portfolio.finance.simulate import assumed_public_loan, simulate
 from portfolio.finance.sizing import size
 from portfolio.finance.types import CONVENTIONS, Commitment, Financing, PlantPath
@@ -12,10 +13,12 @@ __all__ = [
     "Commitment",
     "Financing",
     "PlantPath",
+    "Position",
     "assumed_public_loan",
     "cash_flows",
     "commitments",
     "expected_repayment",
+    "ledger",
     "simulate",
     "size",
     "unaided",

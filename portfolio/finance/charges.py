@@ -153,8 +153,32 @@ def commitments(
     if instrument.kind in ("cfd", "offtake"):
         return _contract(case, project, structure, financing, window, path, instrument, eligibility, flows)
     if instrument.kind == "guarantee":
-        return _guarantee(case, project, financing, window, instrument, eligibility, flows)
-    return _money(case, project, financing, window, instrument, flows)
+        return _guarantee(case, project, structure, financing, window, instrument, eligibility, flows)
+    return _money(case, project, structure, financing, window, instrument, flows)
+
+
+def exposed_years(
+    case: Case,
+    project: Project,
+    structure: Structure,
+    financing: Financing,
+    window: int,
+    instrument: Instrument,
+) -> float:
+    """Return how long an exposure is administered, years from the window.
+
+    Construction for a grant; to the end of the planned term for contracts, of the tenor for loans and guarantees, of
+    the horizon for equity.
+    """
+    building = float(planned_start(case, project, window)) - (window - case.settings.horizon.first_year)
+    return {
+        "cfd": building + structure.term_y,
+        "offtake": building + structure.term_y,
+        "loan": building + project.ramp_y + instrument.tenor_y,
+        "guarantee": building + project.ramp_y + financing.tenor_y,
+        "equity": float(case.years[-1] + 1 - window),
+        "grant": building,
+    }[instrument.kind]
 
 
 def provision_rate(case: Case, eligibility: Eligibility) -> float:
@@ -164,7 +188,13 @@ def provision_rate(case: Case, eligibility: Eligibility) -> float:
 
 
 def _money(
-    case: Case, project: Project, financing: Financing, window: int, instrument: Instrument, flows: CashFlows
+    case: Case,
+    project: Project,
+    structure: Structure,
+    financing: Financing,
+    window: int,
+    instrument: Instrument,
+    flows: CashFlows,
 ) -> Commitment:
     """Cost of a loan, equity or a grant of the whole uses, with its part of expected overrun calls.
 
@@ -176,12 +206,7 @@ def _money(
     # Members pay calls in proportion to their money, which together is the gap.
     part = uses / financing.gap_usd_m if financing.gap_usd_m > 0.0 else 0.0
     expected = {"loan": flows.expected_loan, "equity": flows.expected_equity}.get(instrument.kind, flows.expected_grant)
-    building = float(planned_start(case, project, window)) - (window - case.settings.horizon.first_year)
-    exposed = {
-        "loan": building + project.ramp_y + instrument.tenor_y,
-        "equity": float(case.years[-1] + 1 - window),
-    }.get(instrument.kind, building)
-    admin = _admin(case, uses, exposed)
+    admin = _admin(case, uses, exposed_years(case, project, structure, financing, window, instrument))
     cost = uses * expected + part * flows.expected_overrun + _at_start(case, window, admin)
     return Commitment(
         charge_usd_m=uses * ratio + part * flows.overrun + admin,
@@ -195,6 +220,7 @@ def _money(
 def _guarantee(
     case: Case,
     project: Project,
+    structure: Structure,
     financing: Financing,
     window: int,
     instrument: Instrument,
@@ -209,8 +235,7 @@ def _guarantee(
     covered = instrument.cover * financing.uses_usd_m
     interest = financing.rate * f.guarantee_interest_months / 12.0
     exposure = covered * (1.0 + interest)
-    building = float(planned_start(case, project, window)) - (window - case.settings.horizon.first_year)
-    admin = _admin(case, exposure, building + project.ramp_y + financing.tenor_y)
+    admin = _admin(case, exposure, exposed_years(case, project, structure, financing, window, instrument))
     loss = flows.call - instrument.fee_rate * flows.fee
     floor = provision_rate(case, eligibility) * exposure
     expected = covered * (flows.expected_call - instrument.fee_rate * flows.expected_fee)
@@ -238,13 +263,12 @@ def _contract(
     exposure = flows.potential
     charge = np.maximum(provision_rate(case, eligibility) * exposure, flows.floor)
     expected = flows.expected_net
-    term = planned_term(case, project, structure, financing, window, path)
     if instrument.kind == "offtake":
         extra = purchase_cost(case, project, structure, financing, window, path, instrument, eligibility)
         exposure += extra.working_capital
         charge = np.maximum(charge + extra.charge, provision_rate(case, eligibility) * exposure)
         expected += extra.expected
-    admin = _admin(case, exposure, term.expiry)
+    admin = _admin(case, exposure, exposed_years(case, project, structure, financing, window, instrument))
     return Commitment(
         charge_usd_m=charge + admin,
         exposure_usd_m=exposure,

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from portfolio.case.records import Case
 from portfolio.case.tables import Eligibility, Instrument, Project, Structure
 from portfolio.finance.economics import Economics, economics
-from portfolio.finance.terms import Term, planned_term
+from portfolio.finance.terms import planned_term
 from portfolio.finance.types import Financing, PlantPath
 
 Array = npt.NDArray[np.float64]
@@ -89,24 +89,58 @@ def purchase_cost(
             1.0 - (1.0 + f.risk_free + f.asset_premium) ** -term.expiry,
         ]
     )
+    flows = purchase_flows(case, project, structure, financing, window, path, instrument, region)
+    today = (1.0 + f.risk_free) ** -np.arange(float(path.output.shape[1]))
     return PurchaseCost(
         working_capital=capital,
         charge=capital * carry + placing,
-        expected=_expected_purchase(case, plant, term, path, cut, capital),
+        expected=float(flows.total().mean(axis=0) @ today),
     )
 
 
-def _expected_purchase(case: Case, plant: Economics, term: Term, path: PlantPath, cut: Array, capital: float) -> float:
-    """Return expected haircut, handling and carry of working capital, discounted to the first year, USD M."""
-    f = case.settings.finance
-    years = np.arange(path.output.shape[1])
-    today = (1.0 + f.risk_free) ** -years.astype(float)
-    share = plant.payable / plant.payable.sum() if plant.payable.sum() > 0.0 else np.ones(len(cut)) / len(cut)
-    strike = plant.payable @ term.strike[:, : len(years)] + plant.fee_usd_m
-    yearly = float(share @ cut) * path.value + f.handling * strike * path.contracted
+@dataclass(frozen=True)
+class PurchaseFlows:
+    """What taking the whole output costs a year beyond the payout, (N, T), USD M paid out (releases negative)."""
+
+    haircut: Array
+    handling: Array
+    working_capital: Array
+
+    def total(self) -> Array:
+        """Return all of it."""
+        return self.haircut + self.handling + self.working_capital
+
+
+def purchase_flows(
+    case: Case,
+    project: Project,
+    structure: Structure,
+    financing: Financing,
+    window: int,
+    path: PlantPath,
+    instrument: Instrument,
+    region: str,
+) -> PurchaseFlows:
+    """Return haircut, handling and working capital on what is delivered, per unit share.
+
+    Working capital is paid in the first year of delivery and released in the year after the last one, or in the
+    last year of the horizon.
+    """
+    plant = economics(case, project)
+    term = planned_term(case, project, structure, financing, window, path)
+    cut = haircut(case, project, instrument, region)
+    total = float(plant.payable.sum())
+    share = plant.payable / total if total > 0.0 else np.ones(len(cut)) / len(cut)
+    years = path.output.shape[1]
+    strike = plant.payable @ term.strike[:, :years] + plant.fee_usd_m
     delivering = path.contracted > 0.0
-    ever = delivering.any(axis=1)
+    ever = delivering.any(axis=1).astype(float)
     first = np.argmax(delivering, axis=1)
-    last = len(years) - np.argmax(delivering[:, ::-1], axis=1)
-    carry = np.where(ever, today[first] - (1.0 + f.risk_free) ** -last.astype(float), 0.0)
-    return float(yearly.mean(axis=0) @ today) + capital * float(carry.mean())
+    last = np.minimum(years - np.argmax(delivering[:, ::-1], axis=1), years - 1)
+    t = np.arange(years)
+    moves = (t == first[:, None]).astype(float) - (t == last[:, None])
+    return PurchaseFlows(
+        haircut=float(share @ cut) * path.value,
+        handling=case.settings.finance.handling * strike * path.contracted,
+        working_capital=working_capital(case, plant, financing.strike) * ever[:, None] * moves,
+    )
