@@ -435,3 +435,19 @@ def test_named_events() -> None:
     assert number(one("events", event="2023_slump", effect="price_NdPr")["price_factor"]) == pytest.approx(
         (78 + 56) / 2 / 134, abs=0.005
     )
+
+
+def test_readme_lists_the_projects_as_they_are() -> None:
+    text = (CASE / "README.md").read_text(encoding="utf-8")
+    table = {}
+    for line in text.split("## Projects")[1].splitlines():
+        cells = [cell.strip() for cell in line.strip("|").split("|")]
+        if len(cells) == 10 and cells[0] not in ("project", "---"):
+            table[cells[0].split()[0]] = cells
+    assert set(table) == {row["project"] for row in rows("projects")}
+    for row in rows("projects"):
+        cells = table[row["project"]]
+        assert cells[1] == row["country"]
+        assert float(cells[6]) == number(row["capex_usd_m"])
+        for cell, material in zip(cells[3:6], ("NdPr", "Dy", "Tb"), strict=True):
+            assert number(cell.replace("–", "0")) == pytest.approx(tonnes(row["project"], material))
