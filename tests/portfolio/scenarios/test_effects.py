@@ -112,6 +112,21 @@ def test_outages_stop_plants_and_nothing_else():
     assert not got.disrupted.any()
 
 
+def test_outages_multiply_whatever_regions_their_rows_name():
+    hazards = [
+        tiny_hazard(hazard="a", kind="outage", country="AUS", regions=("EU",)),
+        tiny_hazard(hazard="b", kind="outage", country="AUS", regions=("JP",)),
+    ]
+    got = apply(hazards, (0, 0.0, 12.0, 0.5), (1, 0.0, 12.0, 0.2))
+    assert got.running[0, AUS, MINING, NDPR, 0] == pytest.approx(0.4)
+
+
+def test_an_event_too_short_to_count_cuts_nothing():
+    got = apply([tiny_hazard()], (0, 5.5, 1e-20, 0.7))
+    assert not got.cut.any()
+    assert not got.disrupted.any()
+
+
 def test_price_factors_of_overlapping_events():
     hazards = [
         tiny_hazard(hazard="a", kind="price", price_factor=0.6, materials=("NdPr",)),

@@ -128,6 +128,14 @@ def test_permuting_rows_permutes_arrays_and_nothing_else():
         assert np.array_equal(getattr(one, name), getattr(other, name)[:, ::-1]), name
 
 
+@pytest.mark.parametrize("method", METHODS)
+def test_order_of_rows_does_not_matter_to_designs(method):
+    case = rich_case()
+    one, other = (sample(c, 16, 5, method=method) for c in (case, reversed_case(case)))
+    assert np.array_equal(one.price, other.price[:, ::-1])
+    assert np.array_equal(one.disrupted, other.disrupted[:, ::-1])
+
+
 def test_another_project_changes_no_other():
     case = rich_case()
     more = rich_case(projects=(tiny_project(project="new", **RISKY), *case.projects))
