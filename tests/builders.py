@@ -87,8 +87,7 @@ def _demand() -> tuple[Demand, ...]:
         ("JP", "separation", "Dy", 100.0),
     )
     return tuple(
-        Demand(region=r, stage=k, material=m, year=2027, low=0.8 * d, base=d, high=1.3 * d)
-        for r, k, m, d in cells
+        Demand(region=r, stage=k, material=m, year=2027, low=0.8 * d, base=d, high=1.3 * d) for r, k, m, d in cells
     )
 
 
@@ -159,9 +158,7 @@ def tiny_case(**replacements: Any) -> Case:
         "hazards": (tiny_hazard(),),
         "projects": (
             tiny_project(),
-            tiny_project(
-                project="plant", country="EST", capex_usd_m=100.0, opex_usd_m_y=5.0, utilisation=0.8
-            ),
+            tiny_project(project="plant", country="EST", capex_usd_m=100.0, opex_usd_m_y=5.0, utilisation=0.8),
         ),
         "project_outputs": (
             ProjectOutput(
@@ -205,9 +202,7 @@ def tiny_case(**replacements: Any) -> Case:
             for f in ("EUF", "JOG")
             for i in ("loan", "equity", "cfd", "offtake")
         ),
-        "budgets": tuple(
-            Budget(member=f, window=v, budget_usd_m=150.0) for f in ("EUF", "JOG") for v in (2027, 2028)
-        ),
+        "budgets": tuple(Budget(member=f, window=v, budget_usd_m=150.0) for f in ("EUF", "JOG") for v in (2027, 2028)),
         "countries": tuple(Country(country=c) for c in ("CHN", "AUS", "MYS", "EST")),
         "events": (
             Event(
