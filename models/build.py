@@ -38,7 +38,8 @@ def build_scenario(instance: Instance, number: int, decision: Decision) -> Block
 def build_extensive_form(instance: Instance) -> Block:
     """Build the whole programme: first stage, every scenario, mean and CVaR.
 
-    minimise (1 - lambda) E[Z] + lambda CVaR_beta[Z] + E[costs of transfers and worst] + cost weight * public cost.
+    minimise (1 - lambda) E[Q] + lambda CVaR_beta[Q] + cost weight * public cost, where Q = Z plus transfers
+    and ``worst`` is what the recourse of a scenario minimises: it does the same whether in the tail or not.
     """
     model = pyo.ConcreteModel(name="extensive_form")
     add_first_stage(model, instance)
@@ -47,10 +48,11 @@ def build_extensive_form(instance: Instance) -> Block:
     views = [View(instance, s) for s in numbers]
     for view in views:
         add_recourse(model.scenario[view.number], view, model)
-    outcomes = [weighted_shortfall(model.scenario[v.number], v) for v in views]
-    sides = [side_costs(model.scenario[v.number], v) for v in views]
+    outcomes = [
+        weighted_shortfall(model.scenario[v.number], v) + side_costs(model.scenario[v.number], v) for v in views
+    ]
     model.mean = pyo.Expression(expr=expectation(instance, outcomes))
-    objective = (1.0 - instance.cvar_weight) * model.mean + expectation(instance, sides)
+    objective = (1.0 - instance.cvar_weight) * model.mean
     if instance.cvar_weight > 0:
         model.cvar = pyo.Expression(expr=cvar(model, instance, outcomes))
         objective += instance.cvar_weight * model.cvar

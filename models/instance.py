@@ -67,6 +67,18 @@ class Share:
     cap: float
     repaid_usd_m: tuple[tuple[int, float], ...] = ()
 
+    def __post_init__(self) -> None:
+        """Refuse what would finance other commitments: expected receipts never do (7).
+
+        Raises
+        ------
+        ValueError
+            Where charge, cost, payout or cap is negative or not a number.
+        """
+        for name in ("charge_usd_m", "cost_usd_m", "payout95_usd_m", "cap"):
+            if not getattr(self, name) >= 0:
+                raise ValueError(f"{name} of a share must be at least 0, not {getattr(self, name)}")
+
 
 @dataclass(frozen=True)
 class Scenarios:

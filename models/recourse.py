@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -165,18 +166,18 @@ def production(block: Block, v: View, first: Block) -> None:
     block.delivers = pyo.Constraint(list(block.delivered), rule=delivers)
 
 
-def supply(block: Block, v: View, mode: str, cell: Cell, partner: int | None = None) -> Any:
+def supply(block: Block, v: View, mode: str, cell: Cell, partners: tuple[int, ...] = ()) -> Any:
     """Tonnes of captive output (free) or processing slots (process) of a cell, linear in running and delivered.
 
     cap length available (performance delivered_r + access ((1 - promised) running - sum_r' delivered_r')
-    + performance promised_to_r running). With ``partner``, only projects whose country does not cut the partner.
+    + performance promised_to_r running). With ``partners``, only projects whose country spares one of them.
     """
     i = v.instance
     r, k, m, t, b = cell
     capacity = (i.captive if mode == "captive" else i.process)[:, k, m]
     terms: list[Any] = []
     for p in (int(p) for p in np.flatnonzero(capacity)):
-        if partner is not None and v.arriving(p, partner, k, m, t, b) < 1 - 1e-12:
+        if partners and not _spares(v, p, partners, cell):
             continue
         scale = float(capacity[p] * v.length[m, t, b]) * v.arriving(p, r, k, m, t, b)
         if scale <= 0:
@@ -192,6 +193,11 @@ def supply(block: Block, v: View, mode: str, cell: Cell, partner: int | None = N
             if (to, p, t) in block.delivered:
                 terms.append(scale * ((performance if to == r else 0.0) - access) * block.delivered[to, p, t])
     return total(terms)
+
+
+def _spares(v: View, p: int, partners: tuple[int, ...], cell: Cell) -> bool:
+    """Whether goods of project p may go on to one of the partners: its country does not cut it."""
+    return any(v.arriving(p, to, *cell[1:]) >= 1 - 1e-12 for to in partners)
 
 
 def processing(block: Block, v: View, first: Block) -> None:
@@ -257,33 +263,51 @@ def stock(block: Block, v: View, first: Block) -> None:
 
 
 def transfers(block: Block, v: View, first: Block) -> None:
-    """(13) out[r,r'] <= solidarity_k (free + make + imports from suppliers not cutting r').
+    """(13) sum_{r' in G} out[r,r'] <= solidarity_k (free' + make + imports'), for every set G of partners of r.
 
-    Embargoed goods are not re-exported. With more than two regions also
-    sum_r' out[r,r'] <= solidarity_k (free + make + imports).
+    The primes leave out projects and suppliers that cut all of G, so that embargoed goods are not re-exported: neither
+    to one partner nor, the rest being counted once for each of them, to several. The same with process' + toll in the
+    place of make where processors in G's embargo have slots.
     """
     i, s = v.instance, v.instance.scenarios
+    groups = _groups(len(i.regions))
 
-    def pair(b: Block, r: int, to: int, k: int, m: int, t: int, x: int) -> Any:
-        solidarity, cell = float(i.solidarity[k]), (r, k, m, t, x)
-        made = [b.make[cell]] if k > 0 else []
-        own = supply(b, v, "captive", cell, partner=to) + total(made)
-        imported = float(s.reexport[v.number, x, r, to, k, m, t] * v.length[m, t, x])
-        return b.transfer[r, to, k, m, t, x] - solidarity * own <= solidarity * imported
+    def sides(b: Block, r: int, g: int, cell: Cell) -> tuple[Any, Any, float]:
+        _, k, m, t, x = cell
+        sent = total(b.transfer[r, to, k, m, t, x] for to in groups[g])
+        imported = max(float(s.reexport[v.number, x, r, to, k, m, t]) for to in groups[g])
+        return sent, supply(b, v, "captive", cell, groups[g]), imported * v.length[m, t, x]
 
-    block.transfer_limit = pyo.Constraint(list(block.transfer), rule=pair)
-    if len(i.regions) <= 2:
-        return
+    def limit(b: Block, r: int, g: int, *where: int) -> Any:
+        cell: Cell = (r, where[0], where[1], where[2], where[3])
+        sent, free, imported = sides(b, r, g, cell)
+        solidarity = float(i.solidarity[cell[1]])
+        made = b.make[cell] if cell[1] > 0 else 0.0
+        return sent - solidarity * (free + made) <= solidarity * imported
 
-    def out(b: Block, *cell: int) -> Any:
-        c: Cell = (cell[0], cell[1], cell[2], cell[3], cell[4])
-        solidarity = float(i.solidarity[c[1]])
-        sent = total(b.transfer[c[0], to, *c[1:]] for to in v_regions if to != c[0])
-        own = supply(b, v, "captive", c) + (b.make[c] if c[1] > 0 else 0.0)
-        return sent - solidarity * own <= solidarity * v.tonnes(s.imports, *c)
+    def processed(b: Block, r: int, g: int, *where: int) -> Any:
+        cell: Cell = (r, where[0], where[1], where[2], where[3])
+        sent, free, imported = sides(b, r, g, cell)
+        solidarity, slots = float(i.solidarity[cell[1]]), supply(b, v, "process", cell, groups[g])
+        return sent - solidarity * (free + slots) <= solidarity * (imported + v.tonnes(s.toll, *cell))
 
-    v_regions = range(len(i.regions))
-    block.transfer_total = pyo.Constraint([c for c in v.cells if i.solidarity[c[1]] > 0], rule=out)
+    rows = [
+        (c[0], g, *c[1:]) for c in v.cells if i.solidarity[c[1]] > 0 for g, who in enumerate(groups) if c[0] not in who
+    ]
+    block.transfer_limit = pyo.Constraint(rows, rule=limit)
+    embargoed = [row for row in rows if _embargoes(v, groups[row[1]], (row[0], *row[2:]))]
+    block.transfer_processed = pyo.Constraint(embargoed, rule=processed)
+
+
+def _groups(regions: int) -> list[tuple[int, ...]]:
+    """Every set of partners, by size."""
+    return [group for size in range(1, regions) for group in combinations(range(regions), size)]
+
+
+def _embargoes(v: View, partners: tuple[int, ...], cell: Cell) -> bool:
+    """Whether a project with processing slots at the cell's stage is in a country that cuts all of the partners."""
+    slots = np.flatnonzero(v.instance.process[:, cell[1], cell[2]])
+    return cell[1] > 0 and not all(_spares(v, int(p), partners, cell) for p in slots)
 
 
 def fairness(block: Block, v: View, first: Block) -> None:

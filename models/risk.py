@@ -1,4 +1,4 @@
-"""Risk: the mean and the CVaR of the weighted shortfall."""
+"""Risk: the mean and the CVaR of what the scenarios cost."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from models.instance import Instance
 
 
 def cvar(block: Block, instance: Instance, outcomes: Sequence[Any]) -> Any:
-    """CVaR_beta[Z] = min eta + sum_s p_s excess_s / (1 - beta), excess_s >= Z_s - eta (Rockafellar and Uryasev 2000).
+    """CVaR_beta[Q] = min eta + sum_s p_s excess_s / (1 - beta), excess_s >= Q_s - eta (Rockafellar and Uryasev 2000).
 
     Adds ``eta``, ``excess`` and the constraint ``tail`` to the block and returns the expression.
     """
@@ -25,5 +25,5 @@ def cvar(block: Block, instance: Instance, outcomes: Sequence[Any]) -> Any:
 
 
 def expectation(instance: Instance, outcomes: Sequence[Any]) -> Any:
-    """E[Z] = sum_s p_s Z_s."""
+    """E[Q] = sum_s p_s Q_s."""
     return total(float(p) * z for p, z in zip(instance.scenarios.probability, outcomes, strict=True))

@@ -148,7 +148,7 @@ def cvar(values: Array, probability: Array, level: float) -> float:
 def objective(instance: Instance, decision: Decision, outcomes: Outcomes) -> float:
     """Objective of a decision from its outcomes, recomputed without the programme."""
     p, risk = instance.scenarios.probability, instance.cvar_weight
-    mean = float(p @ outcomes.weighted)
-    tail = cvar(outcomes.weighted, p, instance.cvar_level) if risk > 0 else 0.0
+    paid = outcomes.weighted + outcomes.side
+    tail = cvar(paid, p, instance.cvar_level) if risk > 0 else 0.0
     cost = instance.cost_weight * decision.public_cost(instance)
-    return (1.0 - risk) * mean + risk * tail + float(p @ outcomes.side) + cost
+    return (1.0 - risk) * float(p @ paid) + risk * tail + cost

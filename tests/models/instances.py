@@ -1,0 +1,343 @@
+"""Small instances: a deterministic one with round numbers, its variations, and random ones."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, fields, replace
+from itertools import product
+from typing import Any
+
+import numpy as np
+
+from models import Instance, Option, Scenarios, Share
+
+KINDS = ("loan", "equity", "grant", "guarantee", "cfd", "offtake")
+STRUCTURES = ("merchant", "contracted", "covered")
+SCENARIO_FIELDS = frozenset(f.name for f in fields(Scenarios))
+
+
+@dataclass(frozen=True)
+class Shape:
+    """How big an instance is and where its numbers come from: round (no generator) or jittered."""
+
+    regions: int = 2
+    materials: int = 1
+    stages: int = 2
+    years: int = 2
+    windows: int = 1
+    scenarios: int = 2
+    kinds: tuple[str, ...] = ("loan", "equity", "offtake")
+    structures: tuple[str, ...] = ("merchant", "contracted")
+    rng: np.random.Generator | None = None
+
+    def near(self, base: float, *shape: int) -> Any:
+        """``base``, moved by up to a third where there is a generator."""
+        if self.rng is None:
+            return np.full(shape, base) if shape else base
+        value = base * self.rng.uniform(0.67, 1.33, shape or None)
+        return np.round(value, 3)
+
+    def flag(self, chance: float, *shape: int) -> Any:
+        """True with a chance; False where there is no generator."""
+        return np.zeros(shape, dtype=bool) if self.rng is None else self.rng.random(shape) < chance
+
+
+def altered(instance: Instance, **changes: Any) -> Instance:
+    """The instance with fields of it or of its scenarios replaced."""
+    inner = {k: v for k, v in changes.items() if k in SCENARIO_FIELDS}
+    outer = {k: v for k, v in changes.items() if k not in SCENARIO_FIELDS}
+    return replace(instance, scenarios=replace(instance.scenarios, **inner), **outer)
+
+
+def tiny_instance(shape: Shape | None = None, **changes: Any) -> Instance:
+    """Plant (captive, last stage), mine (captive, first stage), refinery (processor); supply cut in the first block.
+
+    ``changes`` are fields of the instance or of its scenarios.
+    """
+    return altered(_build(shape or Shape()), **changes)
+
+
+def _options(
+    x: Shape, projects: tuple[str, ...], windows: tuple[int, ...], years: tuple[int, ...]
+) -> dict[Any, Option]:
+    options = {}
+    for p, v in product(projects, windows):
+        for a in x.structures if p == "plant" else x.structures[:1]:
+            gap = {"merchant": 0.5, "contracted": 0.3, "covered": 0.2}[a]
+            options[p, a, v] = Option(
+                uses_usd_m=x.near(100.0),
+                gap=x.near(gap),
+                guaranteed=x.near(0.3) if a == "covered" else 0.0,
+                tranche=x.near(0.5) if a == "contracted" else 0.0,
+                equity_usd_m=x.near(25.0),
+                debt_usd_m=x.near(25.0),
+                debt_limit_usd_m=x.near(60.0),
+                private_share=x.near(0.5),
+                first_year=v,
+                last_year=years[-1],
+            )
+    return options
+
+
+def _shares(x: Shape, members: tuple[str, ...], options: dict[Any, Option]) -> dict[Any, Share]:
+    shares = {}
+    for (p, a, v), f, kind in product(options, members, x.kinds):
+        if (kind in ("cfd", "offtake") and a != "contracted") or (kind == "guarantee" and a != "covered"):
+            continue
+        charge = {"loan": 75, "equity": 100, "grant": 100, "guarantee": 45, "cfd": 40, "offtake": 55}[kind]
+        shares[f, p, kind, a, v] = Share(
+            charge_usd_m=x.near(float(charge)),
+            cost_usd_m=x.near(charge * 0.5),
+            payout95_usd_m=x.near(10.0) if kind in ("cfd", "offtake", "guarantee") else 0.0,
+            cap={"equity": 0.75, "grant": 0.5, "guarantee": 0.9}.get(kind, 1.0),
+        )
+    return shares
+
+
+def _build(x: Shape) -> Instance:
+    R, M, K, T, W = x.regions, x.materials, x.stages, x.years, x.windows
+    regions, materials = ("EU", "JP", "KR")[:R], ("NdPr", "Dy")[:M]
+    stages = ("mining", "separation", "magnets")[:K]
+    years = tuple(range(2026, 2026 + T))
+    windows = years[:W]
+    members = ("agency", "jogmec", "korea")[:R]
+    projects = ("plant", "mine", "refinery")
+    options = _options(x, projects, windows, years)
+    captive, process = np.zeros((3, K, M)), np.zeros((3, K, M))
+    captive[0, -1], captive[1, 0], process[2, 1] = x.near(60.0, M), x.near(50.0, M), x.near(40.0, M)
+    solidarity = np.full(K, 0.0)
+    return Instance(
+        regions=regions,
+        materials=materials,
+        stages=stages,
+        years=years,
+        members=members,
+        projects=projects,
+        instruments=x.kinds,
+        windows=windows,
+        countries=("AU", "MY"),
+        region_of=dict(zip(members, regions, strict=True)),
+        country_of={"plant": "AU", "mine": "AU", "refinery": "MY"},
+        kind_of={k: k for k in x.kinds},
+        options=options,
+        shares=_shares(x, members, options),
+        rights_ratio={k: {"loan": 0.8, "equity": 1.0, "guarantee": 0.5, "offtake": 1.0}.get(k, 0.0) for k in x.kinds},
+        share_bounds={k: (0.05, 0.6 if k == "equity" else 1.0) for k in x.kinds},
+        fixed_cost={k: x.near(0.5) for k in x.kinds},
+        cost_key={(f, k): 1.0 / R for f, k in product(members, x.kinds)},
+        min_ticket=dict.fromkeys(members, 0.0),
+        admin_usd_m=x.near(1.5),
+        budget={(f, v): x.near(40.0) for f, v in product(members, windows)},
+        liquidity={f: x.near(4.0) for f in members},
+        relend=False,
+        must=frozenset(),
+        private_minimum=0.2,
+        max_project_share=1.0,
+        max_country_share=1.0,
+        placeable_share=0.8,
+        captive=captive,
+        process=process,
+        precommitted=np.zeros((3, K, M, T)),
+        precommitted_to=np.full((3, K, M), -1),
+        access=x.near(0.3, 3, R),
+        crisis_access=0.5,
+        crisis_performance=0.9,
+        utilisation=np.array([1.0, 1.0, 0.8]),
+        incumbent_feed=x.near(30.0, K, M),
+        forecast=_by_stage(x, 100.0, R, K, M, T),
+        slots=x.near(20.0, R, K, M),
+        recovery=np.array([1.0, 0.9, 0.8])[:K],
+        solidarity=solidarity,
+        stock_stage=-1,
+        opening=np.zeros((R, M)),
+        stock_loss=0.05,
+        stock_cost=x.near(0.2, M, W),
+        purchase_limit=np.zeros((R, M, W)),
+        release_any=False,
+        shallow_share=np.full(M, 0.1),
+        weight=np.stack([np.full((M, T), 1.0), np.full((M, T), 2.0)]) * 0.97 ** np.arange(T),
+        agreed_ratio=np.ones(R),
+        fairness_weight=np.zeros((K, M, T)),
+        transfer_cost=1e-3,
+        cvar_weight=0.0,
+        cvar_level=0.8,
+        cost_weight=0.05,
+        scenarios=_scenarios(x, len(options), K),
+    )
+
+
+def _by_stage(x: Shape, base: float, *shape: int) -> Any:
+    """Demand: at the last stage only."""
+    value = np.zeros(shape)
+    value[..., -1, :, :] = x.near(base, *(n for axis, n in enumerate(shape) if axis != len(shape) - 3))
+    return value
+
+
+def _scenarios(x: Shape, J: int, K: int) -> Scenarios:
+    S, R, M, T, W = x.scenarios, x.regions, x.materials, x.years, x.windows
+    severity = np.zeros((S, R))
+    severity[0] = [0.7, 0.0, 0.5][:R]
+    if S > 2:
+        severity[1] = [0.4, 0.0, 0.0][:R]
+    if x.rng is not None:
+        severity = np.where(x.rng.random((S, R)) < 0.5, x.rng.uniform(0.2, 0.9, (S, R)), 0.0)
+    cutting = severity[:, :, None, None, None] * np.ones((S, R, K, M, T))
+    major, minor = x.near(80.0, S, R, K, M, T), x.near(15.0, S, R, K, M, T)
+    major[:, :, 0], minor[:, :, 0] = x.near(20.0), x.near(5.0)
+    imports = np.stack([major * (1 - cutting) + minor, major + minor], axis=1)
+    spared = np.where(severity > 0, 0.0, 1.0)[:, None, :, None, None, None]
+    reexport = np.stack(
+        [
+            (major * (1 - cutting))[:, :, None] * spared + minor[:, :, None],
+            np.repeat((major + minor)[:, :, None], R, 2),
+        ],
+        axis=1,
+    )
+    unaided = np.where(x.flag(0.3, S, 3), 0.5, 0.0)[:, :, None] * np.ones(T)
+    lost = np.repeat(x.flag(0.2, S, 3)[:, :, None], W, axis=2)
+    runs = x.near(0.7, S, J, T)
+    if x.rng is not None:
+        runs = np.where(x.rng.random((S, J, T)) < 0.2, 0.0, runs)
+    owner = [p for p, name in enumerate(("plant", "mine", "refinery")) for _ in range(W) for _ in _structures(x, name)]
+    runs = np.where(lost[:, owner, 0][:, :, None], 0.0, runs)
+    available = np.ones((S, 2, R, K, M, T))
+    available[:, 1] = np.where(x.flag(0.3, S, R, K, M, T), 0.4, 1.0)
+    return Scenarios(
+        probability=np.full(S, 1.0 / S),
+        disrupted=np.full((S, M, T), 0.5) if x.rng is None else x.rng.choice([0.0, 0.25, 0.5, 1.0], (S, M, T)),
+        demand=_by_stage(x, 100.0, S, R, K, M, T),
+        imports=imports,
+        toll=x.near(5.0, S, 2, R, K, M, T),
+        reexport=reexport,
+        available=available,
+        cut=np.repeat(np.repeat((severity > 0)[:, :, None, None], M, 2), T, 3),
+        output=runs,
+        contracted=runs * np.linspace(1.0, 0.8, T),
+        unaided=unaided,
+        lost=lost,
+    )
+
+
+def _structures(x: Shape, project: str) -> tuple[str, ...]:
+    return x.structures if project == "plant" else x.structures[:1]
+
+
+def with_stock(i: Instance, **changes: Any) -> Instance:
+    """Stockpile at the last stage: opening stock in the first region, purchases allowed everywhere."""
+    R, M, W = i.purchase_limit.shape
+    opening = np.zeros((R, M))
+    opening[0] = 12.0
+    return altered(
+        i, stock_stage=len(i.stages) - 1, opening=opening, purchase_limit=np.full((R, M, W), 15.0), **changes
+    )
+
+
+def with_transfers(i: Instance, share: float = 0.3, joint: bool = False) -> Instance:
+    """Solidarity at every stage, or at the last with joint procurement at those without demand."""
+    solidarity = np.full(len(i.stages), share)
+    if joint:
+        solidarity[:-1] = 1.0
+    return altered(i, solidarity=solidarity)
+
+
+def with_fairness(i: Instance, weight: float = 30.0) -> Instance:
+    """The objective pays for the worst ratio at the last stage."""
+    w = np.zeros_like(i.fairness_weight)
+    w[-1] = weight
+    return altered(i, fairness_weight=w, agreed_ratio=np.array([1.0, 0.6, 0.8])[: len(i.regions)])
+
+
+def with_promises(i: Instance, to: int) -> Instance:
+    """40 % of the plant's output is promised to a region, or elsewhere (-1)."""
+    promised, where = i.precommitted.copy(), i.precommitted_to.copy()
+    promised[0, -1], where[0] = 0.4, to
+    return altered(i, precommitted=promised, precommitted_to=where)
+
+
+def without_support(i: Instance, unaided: float = 0.6) -> Instance:
+    """The plant may close without support; a rival takes it in the last scenario."""
+    alone, lost, output, contracted = (
+        np.array(getattr(i.scenarios, n)) for n in ("unaided", "lost", "output", "contracted")
+    )
+    alone[:, 0], lost[-1, 0] = unaided, True
+    for j, key in enumerate(i.options):
+        if key[0] == i.projects[0]:
+            output[-1, j] = contracted[-1, j] = 0.0
+    return altered(i, unaided=alone, lost=lost, output=output, contracted=contracted)
+
+
+def tail_averse(i: Instance, weight: float = 0.6, level: float = 0.4) -> Instance:
+    return altered(i, cvar_weight=weight, cvar_level=level)
+
+
+def half_available(i: Instance) -> Instance:
+    """Goods of the refinery's and the plant's countries reach the first region in part."""
+    available = np.ones_like(i.scenarios.available)
+    available[:, :, 0] = 0.6
+    return altered(i, available=available)
+
+
+ALL_KINDS = Shape(kinds=KINDS, structures=STRUCTURES)
+THREE = Shape(regions=3, scenarios=2, kinds=("loan", "offtake"))
+
+VARIATIONS: dict[str, Callable[[], Instance]] = {
+    "plain": tiny_instance,
+    "stock": lambda: with_stock(tiny_instance()),
+    "stock released any time": lambda: with_stock(tiny_instance(), release_any=True),
+    "transfers": lambda: with_transfers(tiny_instance()),
+    "joint procurement": lambda: with_transfers(tiny_instance(), joint=True),
+    "fairness": lambda: with_fairness(with_transfers(tiny_instance())),
+    "depth": lambda: tiny_instance(shallow_share=np.array([0.4]), weight=np.array([[[1.0, 0.9]], [[5.0, 4.5]]])),
+    "structures": lambda: tiny_instance(ALL_KINDS),
+    "cvar": lambda: tail_averse(tiny_instance(Shape(scenarios=3))),
+    "cvar with fairness and transfers": lambda: tail_averse(
+        with_fairness(with_transfers(tiny_instance(Shape(scenarios=3)))), 0.9
+    ),
+    "only the tail counts": lambda: tail_averse(
+        with_transfers(tiny_instance(Shape(scenarios=3), transfer_cost=0.1)), 1.0, 0.7
+    ),
+    "three regions": lambda: with_stock(with_transfers(tiny_instance(THREE), 1.0)),
+    "promised to a member": lambda: with_promises(tiny_instance(), 1),
+    "promised elsewhere": lambda: with_promises(tiny_instance(), -1),
+    "two materials": lambda: tiny_instance(Shape(materials=2)),
+    "three stages": lambda: with_transfers(tiny_instance(Shape(stages=3)), 0.5, joint=True),
+    "two windows": lambda: tiny_instance(Shape(windows=2, structures=("contracted",))),
+    "tickets": lambda: tiny_instance(min_ticket={"agency": 15.0, "jogmec": 10.0}),
+    "lost and unaided": lambda: without_support(tiny_instance()),
+    "partly available": lambda: half_available(with_transfers(tiny_instance())),
+    "must support": lambda: tiny_instance(must=frozenset({"mine"})),
+    "concentration": lambda: tiny_instance(max_project_share=0.4, max_country_share=0.6),
+}
+"""Instances in each of which some part of the model matters."""
+
+
+def random_instance(seed: int) -> Instance:
+    """A small instance in which every number and most features are drawn."""
+    rng = np.random.default_rng(seed)
+    kinds = tuple(k for k in KINDS if k in ("loan", "offtake") or rng.random() < 0.4)
+    structures = ("merchant", "contracted", "covered") if "guarantee" in kinds else ("merchant", "contracted")
+    shape = Shape(
+        regions=3 if rng.random() < 0.2 else 2,
+        materials=int(rng.integers(1, 3)),
+        stages=3 if rng.random() < 0.25 else 2,
+        years=int(rng.integers(1, 3)),
+        scenarios=int(rng.integers(2, 4)),
+        kinds=kinds,
+        structures=structures,
+        rng=rng,
+    )
+    i = tiny_instance(shape)
+    if rng.random() < 0.5:
+        i = with_stock(i, release_any=bool(rng.random() < 0.3))
+    if rng.random() < 0.5:
+        i = with_transfers(i, float(rng.uniform(0.1, 1.0)), joint=bool(rng.random() < 0.5))
+    if rng.random() < 0.4:
+        i = with_fairness(i, float(rng.uniform(5, 50)))
+    if rng.random() < 0.4:
+        i = tail_averse(i, float(rng.uniform(0.1, 1.0)), float(rng.uniform(0.2, 0.9)))
+    if rng.random() < 0.3:
+        i = with_promises(i, int(rng.integers(-1, len(i.regions))))
+    if rng.random() < 0.3:
+        i = altered(i, min_ticket=dict.fromkeys(i.members, float(rng.uniform(1, 15))))
+    p = rng.uniform(0.2, 1.0, i.scenarios.size)
+    return altered(i, probability=p / p.sum())
