@@ -41,7 +41,7 @@ def _check_demanded(draft: Draft) -> Iterator[Problem]:
 
 
 def _check_reach(draft: Draft) -> Iterator[Problem]:
-    if not draft.known("stages", "suppliers", "project_outputs"):
+    if not draft.known("regions", "materials", "stages", "suppliers", "project_outputs"):
         return
     reached = _reached(draft)
     reported = set()
@@ -135,22 +135,24 @@ def _check_budgets(draft: Draft) -> Iterator[Problem]:
     if not draft.known("members", "budgets"):
         return
     given = {row.key() for row in draft.rows("budgets")}
+    horizon = draft.horizon()
+    windows = [w for w in draft.windows() if horizon is None or horizon[0] <= w <= horizon[1]]
     for row in draft.each("members", "member"):
         member = row.get("member")
-        missing = [str(w) for w in draft.windows() if (member, w) not in given]
+        missing = [str(w) for w in windows if (member, w) not in given]
         if missing:
             why = f"no budget for {', '.join(missing)}"
             yield row.problem("member", why, "add the row to budgets.csv, with 0 where there is no money")
 
 
-def _hosts(draft: Draft) -> dict[str, tuple[str, set[str]]]:
-    """Return country and materials of every project."""
+def _hosts(draft: Draft) -> dict[str, tuple[str | None, set[str]]]:
+    """Return country (None where it could not be read) and materials of every project."""
     materials: defaultdict[str, set[str]] = defaultdict(set)
     for row in draft.each("project_outputs", "project", "material"):
         materials[row.get("project")].add(row.get("material"))
     return {
         row.get("project"): (row.get("country"), materials[row.get("project")])
-        for row in draft.each("projects", "project", "country")
+        for row in draft.each("projects", "project")
     }
 
 
@@ -164,8 +166,10 @@ def _usable(draft: Draft, row: Row) -> bool:
     if row.get("max_share") == 0 or instrument.get("max_share") == 0:
         return False
     served = instrument.get("materials")
+    known = set(draft.names("countries"))
     return any(
-        matches(countries, country) and all(matches(served, material) for material in materials)
+        (country is None or country not in known or matches(countries, country))
+        and all(matches(served, material) for material in materials)
         for country, materials in _hosts(draft).values()
     )
 

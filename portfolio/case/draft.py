@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -169,4 +170,7 @@ def _unwrapped(about: Column, text: str) -> str:
 
 
 def _shown(value: object) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
+    """Return a value of ``case.toml`` much as it is written there."""
+    if isinstance(value, (bool, list)):
+        return json.dumps(value, default=str, ensure_ascii=False)
+    return str(value)

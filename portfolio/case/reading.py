@@ -65,8 +65,10 @@ def _ordered(problems: Iterable[Problem]) -> list[Problem]:
     A wrong value that an override puts into every row of a table is one problem, shown at the first row.
     """
     order = {name: n for n, name in enumerate(["", SETTINGS_FILE, *map(table_file, TABLES)])}
-    unique = {replace(p, row=None) if p.override else p: p for p in reversed(list(problems))}
-    return sorted(reversed(unique.values()), key=lambda p: (order.get(p.file, len(order)), p.row or 0))
+    unique: dict[Problem, Problem] = {}
+    for problem in problems:
+        unique.setdefault(replace(problem, row=None) if problem.override else problem, problem)
+    return sorted(unique.values(), key=lambda p: (order.get(p.file, len(order)), p.row or 0))
 
 
 def _build(draft: Draft) -> Case:

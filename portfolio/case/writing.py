@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
-import io
 import json
 from os import PathLike
 from pathlib import Path
@@ -110,8 +108,12 @@ def _settings_text(case: Case) -> str:
 
 def _table_text(table: str, rows: tuple[Any, ...]) -> str:
     described = list(columns(TABLES[table]))
-    out = io.StringIO(newline="")
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow([c.name for c in described])
-    writer.writerows([format_cell(c, getattr(row, c.name)) for c in described] for row in rows)
-    return out.getvalue()
+    lines = [[c.name for c in described], *([format_cell(c, getattr(row, c.name)) for c in described] for row in rows)]
+    return "".join(",".join(map(_field, cells)) + "\n" for cells in lines)
+
+
+def _field(text: str) -> str:
+    # The csv module leaves a lone carriage return unquoted, and then reads it as the end of a row.
+    if any(mark in text for mark in ',"\r\n'):
+        return '"' + text.replace('"', '""') + '"'
+    return text
