@@ -81,9 +81,9 @@ def annuity(rate: float, years: float) -> float:
     """Return the present value of 1 a year over ``years`` years: (1 - (1 + rate)^-years) / rate."""
     if years <= 0.0:
         return 0.0
-    if rate <= 0.0:
+    if rate < 1e-12:
         return years
-    return float((1.0 - (1.0 + rate) ** -years) / rate)
+    return float(-np.expm1(-years * np.log1p(rate)) / rate)
 
 
 def economics(case: Case, project: Project) -> Economics:

@@ -140,7 +140,9 @@ class Operation:
         fail = plant.failed & (self.fail_year == t)
         default = default | (fail & (self.private > EPS))
         liquid = liquid - paid_private
-        paid_public = np.where(default, 0.0, np.minimum(due_public, liquid))
+        # A patient lender that cannot be paid in full waits and leaves the cash to a plant that may still run.
+        waits = (liquid < due_public - EPS) & (plant.schedule.open[:, t] > 0.0)
+        paid_public = np.where(default | waits, 0.0, np.minimum(due_public, liquid))
         liquid = liquid - paid_public
         self.arrears = self.arrears + due_public - paid_public
         self.private = self.private + self.private_interest - paid_private

@@ -83,20 +83,18 @@ def test_loan_is_deferred_in_a_slump() -> None:
     owed = 84.0 * 1.015
     level = owed / (1 / 1.03 + 1 / 1.03**2 + 1 / 1.03**3)
     assert level == pytest.approx(30.14199878, abs=1e-6)
-    # 2028: 20 + 35.6 - 30.14 = 25.458 stay. 2029: M = 0.68, 26.138 paid, 4.003 missed. 2030: M = 2.62, all paid out.
+    # 2028: 20 + 35.6 - 30.142 = 25.458 stay. 2029: M = 0.68 makes 26.138, too little: deferred. 2030: 28.758.
     owed_2028 = owed * 1.03 - level
-    paid_2029 = 20 + 35.6 - level + 0.68
-    owed_2029 = owed_2028 * 1.03 - paid_2029
-    owed_2030 = owed_2029 * 1.03 - 2.62
-    paid_2031 = level
-    owed_2031 = owed_2030 * 1.03 - paid_2031
-    paid_2032 = owed_2031 * 1.03
-    assert paid_2032 < level
-    expected = [0.0, level, paid_2029, 2.62, paid_2031, paid_2032, 0.0, 0.0]
+    owed_2030 = owed_2028 * 1.03**2
+    # 2031: 28.758 + 45.3 - 30.142 = 43.916; above half a year of opex and service, 35.071, it repays arrears.
+    sweep_2031 = 20 + 35.6 + 0.68 + 2.62 + 45.3 - 2 * level - 0.5 * (40 + level)
+    owed_2031 = owed_2030 * 1.03 - level - sweep_2031
+    # 2032: what is left with its interest is less than the level service.
+    last = owed_2031 * 1.03
+    assert last < level
+    expected = [0.0, level, 0.0, 0.0, level + sweep_2031, last, 0.0, 0.0]
     assert lines(frame, "service") == pytest.approx(expected, abs=1e-6)
-    assert lines(frame, "service") == pytest.approx(
-        [0.0, 30.14199878, 26.13800122, 2.62, 30.14199878, 2.52710600, 0.0, 0.0], abs=1e-6
-    )
+    assert expected[4:6] == pytest.approx([38.98700183, 24.75801051], abs=1e-6)
 
 
 FLOOR = Structure(
