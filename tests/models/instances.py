@@ -18,7 +18,10 @@ SCENARIO_FIELDS = frozenset(f.name for f in fields(Scenarios))
 
 @dataclass(frozen=True)
 class Shape:
-    """How big an instance is and where its numbers come from: round (no generator) or jittered."""
+    """How big an instance is and where its numbers come from: round (no generator) or jittered.
+
+    ``versatile`` is the project with a choice of structures; the others have the first.
+    """
 
     regions: int = 2
     materials: int = 1
@@ -28,6 +31,7 @@ class Shape:
     scenarios: int = 2
     kinds: tuple[str, ...] = ("loan", "equity", "offtake")
     structures: tuple[str, ...] = ("merchant", "contracted")
+    versatile: str = "plant"
     rng: np.random.Generator | None = None
 
     def near(self, base: float, *shape: int) -> Any:
@@ -62,7 +66,7 @@ def _options(
 ) -> dict[Any, Option]:
     options = {}
     for p, v in product(projects, windows):
-        for a in x.structures if p == "plant" else x.structures[:1]:
+        for a in _structures(x, p):
             gap = {"merchant": 0.5, "contracted": 0.3, "covered": 0.2}[a]
             options[p, a, v] = Option(
                 uses_usd_m=x.near(100.0),
@@ -124,7 +128,7 @@ def _build(x: Shape) -> Instance:
         rights_ratio={k: {"loan": 0.8, "equity": 1.0, "guarantee": 0.5, "offtake": 1.0}.get(k, 0.0) for k in x.kinds},
         share_bounds={k: (0.05, 0.6 if k == "equity" else 1.0) for k in x.kinds},
         fixed_cost={k: x.near(0.5) for k in x.kinds},
-        cost_key={(f, k): 1.0 / R for f, k in product(members, x.kinds)},
+        cost_key=dict.fromkeys(product(members, x.kinds), 1.0 / R),
         min_ticket=dict.fromkeys(members, 0.0),
         admin_usd_m=x.near(1.5),
         budget={(f, v): x.near(40.0) for f, v in product(members, windows)},
@@ -219,7 +223,7 @@ def _scenarios(x: Shape, J: int, K: int) -> Scenarios:
 
 
 def _structures(x: Shape, project: str) -> tuple[str, ...]:
-    return x.structures if project == "plant" else x.structures[:1]
+    return x.structures if project == x.versatile else x.structures[:1]
 
 
 def with_stock(i: Instance, **changes: Any) -> Instance:
@@ -277,18 +281,84 @@ def half_available(i: Instance) -> Instance:
     return altered(i, available=available)
 
 
+def _without_plant() -> Any:
+    """Mine alone brings feed of its own."""
+    return np.array([[[0.0], [0.0]], [[10.0], [0.0]], [[0.0], [0.0]]])
+
+
+def rich(i: Instance, **changes: Any) -> Instance:
+    """Budgets that pay for a whole chain."""
+    return altered(i, budget=dict.fromkeys(i.budget, 150.0), liquidity=dict.fromkeys(i.liquidity, 40.0), **changes)
+
+
+def without_feed(i: Instance) -> Instance:
+    """No imports of the first stage in the first region."""
+    imports, reexport = i.scenarios.imports.copy(), i.scenarios.reexport.copy()
+    imports[:, :, 0, 0], reexport[:, :, 0, :, 0] = 0.0, 0.0
+    return altered(i, imports=imports, reexport=reexport)
+
+
+def with_narrow_market(i: Instance) -> Instance:
+    """Home industry that takes little, and no incumbent slots: offtake has to be placed elsewhere in the chain."""
+    return altered(i, forecast=i.forecast * 0.05, slots=np.zeros_like(i.slots))
+
+
+def with_repayments(i: Instance) -> Instance:
+    """Loans of the first window come back before the second."""
+    shares = {
+        k: replace(s, repaid_usd_m=((i.windows[-1], 60.0),) if k[2] == "loan" and k[4] == i.windows[0] else ())
+        for k, s in i.shares.items()
+    }
+    return altered(i, relend=True, shares=shares)
+
+
+def with_caps(i: Instance, cap: float = 0.3) -> Instance:
+    """No member may carry more than its cap, and one member has most of the money."""
+    shares = {k: replace(s, cap=cap) for k, s in i.shares.items()}
+    budget = {(f, v): 120.0 if f == i.members[0] else 25.0 for f, v in i.budget}
+    return altered(i, shares=shares, budget=budget, liquidity=dict.fromkeys(i.liquidity, 40.0))
+
+
+def only(i: Instance, keep: Callable[[Any], bool]) -> Instance:
+    """The instance with those of its options that are kept."""
+    at = [j for j, key in enumerate(i.options) if keep(key)]
+    options = {key: o for key, o in i.options.items() if keep(key)}
+    shares = {k: s for k, s in i.shares.items() if (k[1], k[3], k[4]) in options}
+    s = i.scenarios
+    return altered(i, options=options, shares=shares, output=s.output[:, at], contracted=s.contracted[:, at])
+
+
 ALL_KINDS = Shape(kinds=KINDS, structures=STRUCTURES)
 THREE = Shape(regions=3, scenarios=2, kinds=("loan", "offtake"))
+CHAIN = Shape(versatile="mine")
+LARGE_REFINERY: dict[str, Any] = {
+    "process": np.array([[[0.0], [0.0]], [[0.0], [0.0]], [[0.0], [100.0]]]),
+    "incumbent_feed": np.full((2, 1), 60.0),
+}
 
 VARIATIONS: dict[str, Callable[[], Instance]] = {
     "plain": tiny_instance,
     "stock": lambda: with_stock(tiny_instance()),
-    "stock released any time": lambda: with_stock(tiny_instance(), release_any=True),
+    "stock released any time": lambda: with_stock(
+        tiny_instance(), release_any=True, cut=np.zeros((2, 2, 1, 2), dtype=bool)
+    ),
+    "stock kept": lambda: with_stock(tiny_instance(), cut=np.zeros((2, 2, 1, 2), dtype=bool)),
     "transfers": lambda: with_transfers(tiny_instance()),
-    "joint procurement": lambda: with_transfers(tiny_instance(), joint=True),
+    "joint procurement": lambda: with_transfers(without_feed(rich(tiny_instance())), 0.0, joint=True),
+    "no feed": lambda: without_feed(rich(tiny_instance())),
+    "whole chain": lambda: rich(tiny_instance(CHAIN)),
+    "feed binds": lambda: rich(tiny_instance(incumbent_feed=np.full((2, 1), 1.0)), captive=_without_plant()),
+    "placement binds": lambda: with_narrow_market(rich(tiny_instance())),
+    "placement in held slots": lambda: with_narrow_market(
+        without_feed(rich(only(tiny_instance(CHAIN, **LARGE_REFINERY), lambda key: key[:2] != ("mine", "merchant"))))
+    ),
+    "caps": lambda: with_caps(tiny_instance()),
+    "caps on every kind": lambda: with_caps(tiny_instance(ALL_KINDS), 0.6),
+    "repayments": lambda: with_repayments(tiny_instance(Shape(windows=2, structures=("merchant",)))),
     "fairness": lambda: with_fairness(with_transfers(tiny_instance())),
     "depth": lambda: tiny_instance(shallow_share=np.array([0.4]), weight=np.array([[[1.0, 0.9]], [[5.0, 4.5]]])),
     "structures": lambda: tiny_instance(ALL_KINDS),
+    "no room for contracts": lambda: tiny_instance(ALL_KINDS, liquidity={"agency": 2.0, "jogmec": 1.0}),
     "cvar": lambda: tail_averse(tiny_instance(Shape(scenarios=3))),
     "cvar with fairness and transfers": lambda: tail_averse(
         with_fairness(with_transfers(tiny_instance(Shape(scenarios=3)))), 0.9
@@ -297,12 +367,12 @@ VARIATIONS: dict[str, Callable[[], Instance]] = {
         with_transfers(tiny_instance(Shape(scenarios=3), transfer_cost=0.1)), 1.0, 0.7
     ),
     "three regions": lambda: with_stock(with_transfers(tiny_instance(THREE), 1.0)),
-    "promised to a member": lambda: with_promises(tiny_instance(), 1),
+    "promised to a member": lambda: with_promises(tiny_instance(), 0),
     "promised elsewhere": lambda: with_promises(tiny_instance(), -1),
     "two materials": lambda: tiny_instance(Shape(materials=2)),
     "three stages": lambda: with_transfers(tiny_instance(Shape(stages=3)), 0.5, joint=True),
     "two windows": lambda: tiny_instance(Shape(windows=2, structures=("contracted",))),
-    "tickets": lambda: tiny_instance(min_ticket={"agency": 15.0, "jogmec": 10.0}),
+    "tickets": lambda: tiny_instance(min_ticket={"agency": 30.0, "jogmec": 25.0}),
     "lost and unaided": lambda: without_support(tiny_instance()),
     "partly available": lambda: half_available(with_transfers(tiny_instance())),
     "must support": lambda: tiny_instance(must=frozenset({"mine"})),
