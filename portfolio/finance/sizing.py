@@ -231,7 +231,7 @@ def _debt(case: Case, project: Project, structure: Structure, plant: Economics, 
     f = case.settings.finance
     public = guaranteed_terms(case, project, structure)
     expected = plant.cfads(_revenue(structure, plant, deck, 1.0))
-    served = annuity(public.rate, public.tenor_y) * max(0.0, expected) / f.debt_capacity_cover
+    served = _served(case, project, structure, plant, deck, expected)
     limit = max(min(f.max_gearing * uses, served), min(project.third_loan_usd_m, served))
     third = project.third_equity_usd_m + project.third_loan_usd_m + project.third_grant_usd_m
     sponsor = sponsor_share(f, project) * uses
@@ -251,6 +251,21 @@ def _debt(case: Case, project: Project, structure: Structure, plant: Economics, 
         return Debt(total, 0.0, lender.rate, lender.tenor_y, limit, served)
     rate = (covered * public.rate + (total - covered) * lender.rate) / total
     return Debt(total, covered, rate, public.tenor_y, limit, served)
+
+
+def _served(case: Case, project: Project, structure: Structure, plant: Economics, deck: Deck, expected: float) -> float:
+    """Return the debt that expected cash flow serves at public terms, USD M.
+
+    The better of the contract's cash over a tenor within the contract and the market's over the whole tenor, so that
+    protection never lowers what can be served.
+    """
+    f = case.settings.finance
+    market = replace(structure, tranche=0.0)
+    free = guaranteed_terms(case, project, market)
+    bound = guaranteed_terms(case, project, structure)
+    within = annuity(bound.rate, bound.tenor_y) * expected
+    beyond = annuity(free.rate, free.tenor_y) * plant.cfads(_revenue(market, plant, deck, 1.0))
+    return max(0.0, within, beyond) / f.debt_capacity_cover
 
 
 def _revenue(structure: Structure, plant: Economics, deck: Deck, factor: float) -> float:

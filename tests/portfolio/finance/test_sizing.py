@@ -196,3 +196,15 @@ def test_processor_on_tolls_has_no_strike_and_no_obstacle() -> None:
     cfads = 0.5 * 40 * 0.97 - 10 * (0.4 + 0.6 * 0.5) - 1.0
     unlimited = cfads / 1.35 * pv(0.065, 11)
     assert found.private_debt_usd_m == pytest.approx(min(unlimited, 0.7 * found.uses_usd_m), abs=1e-6)
+
+
+def test_protection_never_lowers_what_can_be_served() -> None:
+    """The limit on all debt does not fall because the contract ends before the public tenor."""
+    case = nolans_like(max_gearing=1.0)
+    price = np.full((1, 19), 60.0)
+    limits = [
+        size(case, case.projects[0], Structure(structure="s", tranche=c, debt="patient"), price).debt_limit_usd_m
+        for c in (0.0, 0.3, 0.6)
+    ]
+    assert limits == sorted(limits)
+    assert limits[0] == pytest.approx((4.44 * 60 - 195.138 - 24.4) / 1.15 * pv(0.035, 15), abs=1e-6)
