@@ -8,8 +8,15 @@ from pathlib import Path
 import pytest
 
 from portfolio.case.checks_case import check_case
+from portfolio.case.draft import Draft, Row
+from portfolio.case.parsing import check_bounds
+from portfolio.case.plausibility import LIMITS, check_units
 from portfolio.case.problems import CaseError, Problem
 from portfolio.case.reading import read_case
+from portfolio.case.schema import columns
+from portfolio.case.settings import SECTIONS
+from portfolio.case.tables import TABLES
+from portfolio.case.validation import validate
 from tests.portfolio.case.conftest import Folder
 
 Edit = Callable[[Folder], object]
@@ -607,9 +614,6 @@ def test_captive_and_processed_output_of_one_material_may_stand_side_by_side(fol
 
 
 def test_no_check_fails_on_an_empty_draft() -> None:
-    from portfolio.case.draft import Draft
-    from portfolio.case.validation import validate
-
     empty = Draft({}, {}, frozenset())
     assert validate(empty) == []
     assert list(check_case(empty)) == []
@@ -618,3 +622,15 @@ def test_no_check_fails_on_an_empty_draft() -> None:
 def test_a_case_may_live_anywhere(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(folder.path.parent)
     assert read_case("case") == read_case(Path(folder.path))
+
+
+@pytest.mark.parametrize(("home", "name"), [(home, name) for home, limits in LIMITS.items() for name in limits])
+def test_every_limit_is_on_a_number_that_its_bounds_allow(home: str, name: str) -> None:
+    about = {c.name: c for c in columns({**SECTIONS, **TABLES}[home])}[name]
+    limit = LIMITS[home][name]
+    assert about.kind == "number"
+    check_bounds(about, limit.most * 1.01)  # else the limit could never be reached
+    row = Row(home, 2, {name: limit.most * 1.01}, {})
+    draft = Draft({home: row} if home in SECTIONS else {}, {home: (row,)} if home in TABLES else {}, frozenset())
+    (problem,) = check_units(draft)
+    assert problem.why.startswith(f"above {limit.most:,g} cannot be")
