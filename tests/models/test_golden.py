@@ -33,7 +33,6 @@ from tests.models.instances import (
     with_repayments,
     with_stock,
     with_transfers,
-    without_support,
 )
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -63,6 +62,16 @@ def _mostly_promised() -> Instance:
     return altered(i, precommitted=promised)
 
 
+def _rivals() -> Instance:
+    """The plant may close unaided; a rival has taken the mine, which runs in part all the same."""
+    i = tiny_instance(SMALL)
+    unaided, lost = np.full((1, 3, 1), 0.2), np.zeros((1, 3, 1), dtype=bool)
+    output, contracted = i.scenarios.output.copy(), i.scenarios.contracted * 0.9
+    mine = list(i.options).index(("mine", "merchant", 2026))
+    lost[0, 1], output[0, mine], contracted[0, mine] = True, 0.0, 0.0
+    return altered(i, unaided=unaided, lost=lost, output=output, contracted=contracted)
+
+
 INSTANCES: dict[str, Callable[[], Instance]] = {
     "1": lambda: only(tiny_instance(Shape(windows=2, years=2, scenarios=1)), lambda key: key[0] == "plant"),
     "2": lambda: _plant(tiny_instance(SMALL, min_ticket={"agency": 15.0, "jogmec": 0.0})),
@@ -85,7 +94,7 @@ INSTANCES: dict[str, Callable[[], Instance]] = {
     "7b": lambda: _plant(tiny_instance(Shape(years=1, scenarios=1, kinds=KINDS))),
     "8": lambda: _chain(tiny_instance(SMALL, max_project_share=0.4, max_country_share=0.6, must=frozenset({"mine"}))),
     "12a": lambda: with_stock(tiny_instance(Shape(regions=2, materials=2, years=1, scenarios=1))),
-    "production": lambda: without_support(tiny_instance(SMALL)),
+    "production": _rivals,
     "9": lambda: _chain(tiny_instance(SMALL)),
     "10": lambda: with_promises(with_transfers(with_stock(_chain(tiny_instance(SMALL)))), 0),
     "11": lambda: tiny_instance(SMALL),
