@@ -16,6 +16,9 @@ Flags = npt.NDArray[np.bool_]
 
 EPS = 1e-9
 
+TOKEN_USD_M = 1e-6
+"""Principal simulated where no public debt is assumed, so that service per unit of principal is defined."""
+
 
 @dataclass(frozen=True)
 class Loan:
@@ -220,10 +223,11 @@ class Operation:
         written = which & (self.public > EPS)
         self.record.loss[:, t] += np.where(written, lgd * self.public, 0.0)
         self.record.service[:, t] += np.where(written, (1.0 - lgd) * self.public, 0.0)
-        self.record.defaulted |= written
+        if self.plant.public.principal > TOKEN_USD_M:
+            self.record.defaulted |= written
+            self.original &= ~written
         self.public = np.where(written, 0.0, self.public)
         self.arrears = np.where(written, 0.0, self.arrears)
-        self.original &= ~written
 
     def _distribute(self, t: int, service: Array) -> None:
         """Sweep cash beyond the reserve: public arrears first, then the cost of a restart, then equity."""

@@ -12,7 +12,7 @@ from portfolio.case.settings import Finance
 from portfolio.case.tables import Project, Structure
 from portfolio.finance.contracts import UnitFlows, unit_flows
 from portfolio.finance.economics import Economics, country_running, economics
-from portfolio.finance.operation import Loan, Operation, Plant, Record
+from portfolio.finance.operation import TOKEN_USD_M, Loan, Operation, Plant, Record
 from portfolio.finance.schedule import Schedule, schedule
 from portfolio.finance.sizing import private_reserve, settled
 from portfolio.finance.types import Financing, PlantPath
@@ -20,9 +20,6 @@ from portfolio.scenarios.drivers import Drivers
 
 Array = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
-
-TOKEN_USD_M = 1e-6
-"""Principal simulated where no public debt is assumed, so that service per unit of principal is defined."""
 
 
 def success_probability(finance: Finance, project: Project) -> float:
