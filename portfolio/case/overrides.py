@@ -99,9 +99,7 @@ def _apply_to_section(folder: Folder, override: Override) -> Folder:
         about = _about(override)
         old = _setting(document, about, place)
         if old is None:
-            raise _RefusedError(
-                "there is no number to multiply", "write = and the value", SETTINGS_FILE, ".".join(place)
-            )
+            return folder  # the file's own check reports what is wrong with the number there
         value = _product(about, old, override.value)
     changed = {**document.overrides, place: (override.text, value)}
     return replace(folder, document=replace(document, overrides=changed))

@@ -124,7 +124,7 @@ def check_bounds(column: Column, value: Any) -> None:
             raise CellError("not one of the words allowed", _words(str(value), known))
         if column.key and not column.refers and _UNSAFE.search(value):
             raise CellError("a name with one of ; * , = [ ] or a line break", "use letters, digits, _ and -")
-    elif column.kind == "list" and not value and column.required:
+    elif column.kind == "list" and not value and column.default != ():
         raise CellError("an empty list", "name at least one, or * for all")
     elif column.kind == "list" and "*" in value and len(value) > 1:
         raise CellError("* beside names", "write * alone, which means all, or the names alone")

@@ -84,7 +84,7 @@ def test_an_override_may_add_a_column_and_mend_a_cell(folder: Folder) -> None:
         ("risk.cvar_weight[a]=3", "risk is a section", "risk.cvar_weight=value"),
         ("projects.capex_usd_m[INTEGR]=3", "no row has the key 'INTEGR'", "did you mean 'INTEG'?"),
         ("budgets.budget_usd_m[JPF]=3", "1 keys, but budgets has 2", "budgets.budget_usd_m[member,window]=value"),
-        ("projects.country*=2", "no number", "write = and the value"),
+        ("projects.country*=2", "country is no number", "write = and the value"),
         ("projects.capex_usd_m*=1,5", "a decimal comma", "write 1.5"),
         ("projects.capex_usd_m*=", "factor '' is not a number", "digits"),
         ("countries.market_access*=2", "no number to multiply", "write = and the value"),
@@ -109,3 +109,15 @@ def test_problems_of_overrides_and_files_come_together(folder: Folder) -> None:
     folder.cell("projects", 2, "capex_usd_m", "12O")
     found = folder.problems("risk.cvar_weight=2", "x.y=1")
     assert [p.override for p in found] == ["x.y=1", "risk.cvar_weight=2", ""]
+
+
+def test_a_table_without_rows_has_nothing_to_override(folder: Folder) -> None:
+    folder.write("hazards", folder.rows("hazards")[:1])
+    (problem,) = folder.problems("hazards.rate=0.1")
+    assert (problem.file, problem.why) == ("hazards.csv", "the table has no row")
+
+
+def test_a_factor_on_a_wrong_number_leaves_the_problem_to_the_file(folder: Folder) -> None:
+    folder.settings("risk", 'cvar_weight = "half"')
+    (problem,) = folder.problems("risk.cvar_weight*=2")
+    assert (problem.file, problem.override) == ("case.toml", "")

@@ -67,6 +67,8 @@ CELLS: dict[str, Broken] = {
     "nan": (cell("projects", 2, "capex_usd_m", "NaN"), "projects.csv", 2, "capex_usd_m", "not a finite"),
     "infinity": (cell("projects", 2, "capex_usd_m", "-inf"), "projects.csv", 2, "capex_usd_m", "not a finite"),
     "overflow": (cell("projects", 2, "capex_usd_m", "1e999"), "projects.csv", 2, "capex_usd_m", "not a finite"),
+    "no value": (cell("projects", 2, "capex_usd_m", "n/a"), "projects.csv", 2, "capex_usd_m", "optional cell empty"),
+    "empty list": (cell("instruments", 2, "materials", ";"), "instruments.csv", 2, "materials", "name at least one"),
     "underscores": (cell("projects", 2, "capex_usd_m", "1_0"), "projects.csv", 2, "capex_usd_m", "not a number"),
     "thousands": (cell("projects", 2, "capex_usd_m", "1,200"), "projects.csv", 2, "capex_usd_m", "write 1200"),
     "thousands by spaces": (
