@@ -1,1 +1,33 @@
-"""Choose which critical-raw-material projects public funds co-finance, with which instruments, and when."""
+"""Choose which critical-raw-material projects public funds co-finance, with which instruments, and when.
+
+>>> import portfolio
+>>> run = portfolio.solve("inputs/tiny")
+>>> run.portfolio  # who funds what, a pandas table
+
+The functions are those of the commands: :func:`init`, :func:`validate`, :func:`solve`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from portfolio.api import NoPortfolioError, Run, Step, engine_for, init, solve, validate
+
+__version__ = "0.1.0"
+
+__all__ = ["NoPortfolioError", "Run", "Step", "__version__", "engine_for", "init", "solve", "validate"]
+
+
+def __getattr__(name: str) -> Any:
+    """Import the functions when they are first asked for: the solver's libraries take a second to load."""
+    if name not in __all__:
+        raise AttributeError(f"module 'portfolio' has no attribute {name!r}")
+    from portfolio import api
+
+    return getattr(api, name)
+
+
+def __dir__() -> list[str]:
+    """List what the package offers."""
+    return sorted(__all__)

@@ -25,24 +25,42 @@ def check_target(target: Path) -> None:
     OutputError
         Where the folder exists already or its parent cannot be written to.
     """
-    if target.exists():
-        raise OutputError(f"{target} exists already; choose another name with --out or remove it")
-    parent = next(p for p in [target.parent, *target.parent.parents] if p.exists())
-    if not parent.is_dir() or not os.access(parent, os.W_OK):
+    try:
+        # A dangling link is in the way too, though it does not "exist".
+        if os.path.lexists(target):
+            raise OutputError(f"{target} exists already; choose another name with --out or remove it")
+        parent = next(p for p in [target.parent, *target.parent.parents] if p.exists())
+        writable = parent.is_dir() and os.access(parent, os.W_OK | os.X_OK)
+    except (OSError, ValueError) as fault:
+        if isinstance(fault, OutputError):
+            raise
+        raise OutputError(f"{target} is no name for a run folder: {fault}") from fault
+    if not writable:
         raise OutputError(f"{parent} cannot be written to; choose another folder with --out")
 
 
 def write_whole(target: Path, fill: Callable[[Path], None]) -> None:
-    """Fill a temporary folder beside the target and rename it when whole: a folder that exists is complete."""
+    """Fill a temporary folder beside the target and rename it when whole: a folder that exists is complete.
+
+    Raises
+    ------
+    OutputError
+        Where the folder exists already or cannot be written, a full disk included; nothing is left behind.
+    """
     check_target(target)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    draft = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        draft = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
+    except OSError as fault:
+        raise OutputError(f"{target} cannot be written: {fault}") from fault
     try:
         fill(draft)
         draft.chmod(0o755)
         draft.rename(target)
-    except BaseException:
+    except BaseException as fault:
         shutil.rmtree(draft, ignore_errors=True)
+        if isinstance(fault, OSError):
+            raise OutputError(f"{target} cannot be written: {fault}") from fault
         raise
 
 

@@ -1,0 +1,335 @@
+"""The commands as functions: start a case, validate it, solve it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from os import PathLike
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from models import Decision, Instance, build_extensive_form
+from portfolio.assemble import Assembly, assemble
+from portfolio.case import Case, CaseError, case_hashes, init_case, read_case
+from portfolio.case.ordering import ordered
+from portfolio.engine.compile import compile_model
+from portfolio.engine.extensive import ExtensiveForm
+from portfolio.engine.protocol import Engine, Limits, Progress, Solution, Status
+from portfolio.evaluate.feasibility import diagnose, unsupportable
+from portfolio.evaluate.measures import WITH, WITHOUT, scenario_table, shortfall_table, supply_table
+from portfolio.evaluate.outcomes import Outcomes, Recourse, objective
+from portfolio.report.folder import OutputError, check_target
+from portfolio.report.headline import build_headline, caveats
+from portfolio.report.run import Run, write_run
+from portfolio.report.tables import charges, full_ledger, limits_table, portfolio_table, projects_table, suppliers_table
+from portfolio.scenarios.drivers import Drivers
+from portfolio.scenarios.sampling import sample
+
+__all__ = [
+    "CaseError",
+    "InternalError",
+    "NoPortfolioError",
+    "OutputError",
+    "Run",
+    "Step",
+    "engine_for",
+    "init",
+    "solve",
+    "validate",
+]
+
+METHODS = ("auto", "extensive", "benders")
+TOLERANCE = 1e-5
+"""Relative difference at which the recomputed objective contradicts the engine."""
+
+
+class NoPortfolioError(RuntimeError):
+    """No portfolio was found; ``reasons`` says which rules and budgets stand in the way."""
+
+    def __init__(self, reasons: Sequence[str]) -> None:
+        self.reasons = tuple(reasons)
+        super().__init__("no feasible portfolio: " + "; ".join(self.reasons))
+
+
+class InternalError(RuntimeError):
+    """The product contradicts itself; its numbers are not to be used."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """Where a solve is: its phase, and how far within it.
+
+    ``done`` and ``total`` count projects simulated; ``objective`` and ``bound`` are those of the search (``inf`` and
+    ``-inf`` before there are any), ``seconds`` how long it has run.
+    """
+
+    phase: str
+    done: int = 0
+    total: int = 0
+    objective: float = np.inf
+    bound: float = -np.inf
+    seconds: float = 0.0
+
+
+StepCall = Callable[[Step], None]
+
+
+@dataclass
+class _Clock:
+    """Wall time by phase; tells whoever listens where the solve is."""
+
+    listen: StepCall | None
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @contextmanager
+    def phase(self, name: str) -> Iterator[None]:
+        begin = time.perf_counter()
+        self.tell(Step(name))
+        yield
+        self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - begin
+
+    def tell(self, step: Step) -> None:
+        if self.listen is not None:
+            self.listen(step)
+
+
+def init(target: str | PathLike[str], source: str = "eu_japan_ree") -> Path:
+    """Start a case in a new folder: a copy of a shipped one, or templates (``source="empty"``).
+
+    Raises
+    ------
+    FileExistsError
+        If the target is a file or a folder that is not empty.
+    ValueError
+        If no case of that name is shipped.
+    """
+    return init_case(target, source)
+
+
+def validate(case: str | PathLike[str], overrides: Sequence[str] = ()) -> Case:
+    """Read a case and check it.
+
+    Raises
+    ------
+    CaseError
+        With every problem of the case.
+    """
+    return read_case(case, overrides)
+
+
+def engine_for(method: str, instance: Instance) -> Engine:
+    """Return the engine of a method: ``extensive``, ``benders``, or ``auto`` to choose by the programme.
+
+    Raises
+    ------
+    ValueError
+        If there is no such method.
+    """
+    if method not in METHODS:
+        raise ValueError(f"unknown method {method!r}: one of {', '.join(METHODS)}")
+    return ExtensiveForm()
+
+
+def solve(
+    case: str | PathLike[str] | Case,
+    *,
+    scenarios: int | None = None,
+    seed: int | None = None,
+    method: str = "auto",
+    gap: float = 0.02,
+    time_limit: float | None = None,
+    threads: int = 0,
+    overrides: Sequence[str] = (),
+    out: str | PathLike[str] | None = None,
+    progress: StepCall | None = None,
+) -> Run:
+    """Choose the portfolio of least mean shortfall and report the world without it on the same scenarios.
+
+    Parameters
+    ----------
+    case : path or Case
+        Case folder, or a validated case (to which ``overrides`` cannot be applied).
+    scenarios, seed : int, optional
+        In place of ``sampling.scenarios`` and ``sampling.seed``.
+    method : str
+        ``auto``, ``extensive`` or ``benders``.
+    gap : float
+        Relative gap at which to stop.
+    time_limit : float, optional
+        Seconds for the search.
+    threads : int
+        Threads of the solver; 0 leaves it to the solver.
+    overrides : sequence of str
+        Values in place of those in the files, such as ``risk.cvar_weight=0.5``.
+    out : path, optional
+        Run folder to write; nothing is written where it is not given.
+    progress : callable, optional
+        Called with a :class:`Step` as the solve goes on.
+
+    Returns
+    -------
+    Run
+        Tables, headline and how the solve ended; a solve stopped by a limit has the best portfolio found.
+
+    Raises
+    ------
+    CaseError
+        With every problem of the case.
+    OutputError
+        If ``out`` exists or cannot be written; before any long work.
+    NoPortfolioError
+        If no portfolio is feasible, or none was found before a limit.
+    InternalError
+        If the recomputed objective contradicts the engine.
+    """
+    target = None if out is None else Path(out)
+    if target is not None:
+        check_target(target)
+    if not 0 <= gap < np.inf or (time_limit is not None and not time_limit > 0) or threads < 0:
+        raise ValueError("gap and threads have to be at least 0, time_limit above 0")
+    clock = _Clock(progress)
+    with clock.phase("reading"):
+        record, hashes = _read(case, scenarios, seed, overrides)
+    assembly = _assemble(record, clock)
+    engine = engine_for(method, assembly.instance)
+    solution = _search(engine, assembly, Limits(gap, time_limit, threads), clock)
+    if solution.decision is None:
+        raise NoPortfolioError(_why_none(assembly, solution))
+    with clock.phase("evaluating"):
+        run = _evaluate(record, assembly, solution, solution.decision, gap)
+    run = replace(run, seconds=dict(clock.seconds), inputs=hashes, overrides=tuple(overrides))
+    if target is None:
+        return run
+    with clock.phase("writing"):
+        return write_run(run, target)
+
+
+def _read(
+    case: str | PathLike[str] | Case, scenarios: int | None, seed: int | None, overrides: Sequence[str]
+) -> tuple[Case, dict[str, str]]:
+    """Return the case with its settings final, and the hashes of the files it was read from."""
+    counts = {"scenarios": scenarios, "seed": seed}
+    given = {name: value for name, value in counts.items() if value is not None}
+    if not isinstance(case, Case):
+        final = [*overrides, *(f"sampling.{name}={value}" for name, value in given.items())]
+        record = read_case(case, final)
+        return record, case_hashes(case)
+    if overrides:
+        raise ValueError("overrides apply to the files of a case: give its folder, or change the record")
+    if given.get("scenarios", 1) < 1 or given.get("seed", 0) < 0:
+        raise ValueError("scenarios has to be at least 1, seed at least 0")
+    usual = case.settings.sampling
+    sampling = replace(usual, scenarios=given.get("scenarios", usual.scenarios), seed=given.get("seed", usual.seed))
+    return replace(case, settings=replace(case.settings, sampling=sampling)), {}
+
+
+def _assemble(case: Case, clock: _Clock) -> Assembly:
+    """Sample and put the programme together, in an order that does not depend on that of the files' rows."""
+    canonical, settings = ordered(case), case.settings.sampling
+    with clock.phase("sampling"):
+        drivers: Drivers = sample(canonical, settings.scenarios, settings.seed)
+        cost_drivers = sample(canonical, settings.cost_scenarios, settings.cost_seed)
+    with clock.phase("simulating projects"):
+        return assemble(
+            canonical, drivers, cost_drivers, lambda phase, done, total: clock.tell(Step(phase, done, total))
+        )
+
+
+def _search(engine: Engine, assembly: Assembly, limits: Limits, clock: _Clock) -> Solution:
+    """Solve, unless a project that must be supported cannot be."""
+    barred = unsupportable(assembly.instance, assembly.left_out)
+    if barred:
+        raise NoPortfolioError(barred)
+
+    def relay(state: Progress) -> None:
+        clock.tell(Step("solving", objective=state.objective, bound=state.bound, seconds=state.seconds))
+
+    clock.tell(Step("building"))
+    solution = engine.solve(assembly.instance, limits, progress=None if clock.listen is None else relay)
+    clock.seconds.update({f"engine: {name}": seconds for name, seconds in solution.seconds.items()})
+    return solution
+
+
+def _why_none(assembly: Assembly, solution: Solution) -> tuple[str, ...]:
+    if solution.status is Status.INFEASIBLE:
+        return diagnose(assembly.instance)
+    return (f"{solution.status.value} before any portfolio was found; give it more time",)
+
+
+def _evaluate(case: Case, assembly: Assembly, solution: Solution, decision: Decision, gap: float) -> Run:
+    """Measure both worlds on the same scenarios and gather the tables."""
+    instance = assembly.instance
+    recourse = Recourse(instance, compile_model(build_extensive_form(instance)))
+    without, with_fund = recourse.outcomes(Decision()), recourse.outcomes(decision)
+    _confirm(instance, solution, decision, without, with_fund)
+    tables = _tables(assembly, decision, without, with_fund)
+    return Run(
+        case=case,
+        assembly=assembly,
+        solution=solution,
+        decision=decision,
+        portfolio=tables["portfolio"],
+        projects=tables["projects"],
+        ledger=tables["ledger"],
+        shortfall=tables["shortfall"],
+        supply=tables["supply"],
+        scenarios=tables["scenarios"],
+        budgets=tables["budgets"],
+        limits=tables["limits"],
+        headline=build_headline(assembly, tables, without, with_fund, decision.public_cost(instance)),
+        caveats=tuple(caveats(case, solution, gap, instance.scenarios.size)),
+        seed=case.settings.sampling.seed,
+        asked_gap=gap,
+        seconds={},
+        inputs={},
+        overrides=(),
+    )
+
+
+def _tables(assembly: Assembly, decision: Decision, without: Outcomes, with_fund: Outcomes) -> dict[str, pd.DataFrame]:
+    """Return every table of a run by name."""
+    instance = assembly.instance
+    suppliers = suppliers_table(assembly)
+    return {
+        "portfolio": portfolio_table(assembly, decision),
+        "projects": projects_table(assembly, decision),
+        "ledger": full_ledger(assembly, decision),
+        "shortfall": pd.concat(
+            [shortfall_table(instance, without, WITHOUT), shortfall_table(instance, with_fund, WITH)],
+            ignore_index=True,
+        ),
+        "supply": pd.concat(
+            [
+                supply_table(instance, Decision(), without, suppliers, WITHOUT),
+                supply_table(instance, decision, with_fund, suppliers, WITH),
+            ],
+            ignore_index=True,
+        ),
+        "scenarios": scenario_table(instance, without, with_fund),
+        "budgets": charges(instance, decision),
+        "limits": limits_table(instance, decision),
+    }
+
+
+def _confirm(
+    instance: Instance, solution: Solution, decision: Decision, without: Outcomes, with_fund: Outcomes
+) -> None:
+    """Refuse to report what an independent recomputation contradicts: a wrong number is worse than none."""
+    found = objective(instance, decision, with_fund)
+    if not _close(found, solution.objective):
+        raise InternalError(
+            f"the portfolio is worth {found:.9g} when measured again, but the engine says {solution.objective:.9g}"
+        )
+    nothing = objective(instance, Decision(), without)
+    if not instance.must and nothing < solution.bound and not _close(nothing, solution.bound):
+        raise InternalError(
+            f"supporting nothing is worth {nothing:.9g}, better than the bound {solution.bound:.9g} on every portfolio"
+        )
+
+
+def _close(a: float, b: float) -> bool:
+    return abs(a - b) <= TOLERANCE * max(abs(a), abs(b), 1e-6)

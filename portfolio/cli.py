@@ -1,0 +1,297 @@
+"""The command ``portfolio``: a thin layer over :mod:`portfolio.api`."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from portfolio import __version__
+
+if TYPE_CHECKING:
+    from portfolio.api import Run, Step
+    from portfolio.case import Case
+
+REPORT_TO = "the issue tracker of the project"
+INTERRUPTED = 130
+"""Exit code of Ctrl-C before there is a portfolio, as shells have it."""
+WIDTH = 100
+
+CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 80}
+
+
+class Commands(click.Group):
+    """Commands whose errors become one message and the right exit code."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run a command; exit codes are those of the README."""
+        try:
+            return super().invoke(ctx)
+        except (click.ClickException, click.exceptions.Exit, click.Abort):
+            raise
+        except KeyboardInterrupt:
+            _complain("Interrupted before there was a portfolio; nothing was written.")
+            ctx.exit(INTERRUPTED)
+        except Exception as fault:
+            ctx.exit(_explain(fault, debug="debug" in ctx.meta))
+
+
+def _explain(fault: Exception, *, debug: bool) -> int:
+    """Say what went wrong on stderr; return the exit code."""
+    from portfolio.api import CaseError, NoPortfolioError, OutputError
+
+    if isinstance(fault, CaseError | OutputError | FileExistsError):
+        _complain(str(fault))
+        return 2
+    if isinstance(fault, NoPortfolioError):
+        _complain("No feasible portfolio; nothing was written.\n" + "\n".join(f"  {why}" for why in fault.reasons))
+        return 4
+    if debug:
+        _complain("".join(traceback.format_exception(fault)).rstrip())
+    message = " ".join(str(fault).split()) or "no message"
+    hint = "" if debug else "; --debug shows where"
+    _complain(f"Internal error, please report to {REPORT_TO}: {type(fault).__name__}: {message}{hint}")
+    return 1
+
+
+def _complain(message: str) -> None:
+    click.echo(message, err=True)
+
+
+def _keep_debug(ctx: click.Context, _: click.Parameter, value: bool) -> None:
+    if value:
+        ctx.meta["debug"] = True
+
+
+debug_option = click.option(
+    "--debug", is_flag=True, expose_value=False, callback=_keep_debug, help="Show where an internal error arose."
+)
+set_option = click.option(
+    "--set",
+    "overrides",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="Use a value in place of the case's: section.key=V, table.column=V, table.column[KEY]=V, or *= and a factor. "
+    "May be repeated.",
+)
+
+
+@click.group(cls=Commands, context_settings=CONTEXT)
+@click.version_option(__version__, prog_name="portfolio")
+def main() -> None:
+    """Choose which raw-material projects to co-finance, with which instruments.
+
+    \b
+    portfolio solve inputs/eu_japan_ree      the shipped case
+    portfolio init mycase                    a copy of it to change
+    portfolio validate mycase                is it sound?
+
+    Exit codes: 0 solved within the gap, 1 internal error, 2 bad input or usage, 3 stopped by a limit with a portfolio
+    (written, with its gap), 4 no feasible portfolio.
+    """
+
+
+@main.command()
+@click.argument("directory", type=click.Path(path_type=Path))
+@click.option("--from", "source", default=None, metavar="NAME", help="Shipped case to copy.  [default: eu_japan_ree]")
+@click.option("--empty", is_flag=True, help="Write templates without data instead.")
+@debug_option
+def init(directory: Path, source: str | None, empty: bool) -> None:
+    """Start a case in DIRECTORY: a copy of a shipped one.
+
+    \b
+    portfolio init mycase
+    portfolio init mycase --from tiny
+    portfolio init mycase --empty
+    """
+    from portfolio import api
+    from portfolio.case.templates import EMPTY
+
+    if empty and source is not None:
+        raise click.UsageError("give --from or --empty, not both")
+    try:
+        folder = api.init(directory, EMPTY if empty else source or "eu_japan_ree")
+    except (ValueError, OSError) as fault:
+        raise click.UsageError(str(fault)) from None
+    _say(f"{folder} is ready. Next: portfolio validate {folder}\n")
+
+
+@main.command()
+@click.argument("case")
+@set_option
+@click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
+@debug_option
+@click.pass_context
+def validate(ctx: click.Context, case: str, overrides: tuple[str, ...], as_json: bool) -> None:
+    """Check the folder CASE and list every problem.
+
+    \b
+    portfolio validate mycase
+    portfolio validate mycase --set risk.cvar_weight=0.5
+    """
+    from portfolio import api
+
+    try:
+        found = api.validate(case, overrides)
+    except api.CaseError as fault:
+        if as_json:
+            _say(_json({"valid": False, "problems": [asdict(p) for p in fault.problems]}))
+        else:
+            _complain(str(fault))
+        ctx.exit(2)
+    _say(_json({"valid": True, "problems": []}) if as_json else f"{case} is sound: {_sizes(found)}.\n")
+
+
+def _sizes(case: Case) -> str:
+    from portfolio.report.headline import uncertain_inputs
+
+    low, marked = uncertain_inputs(case)
+    return (
+        f"{len(case.projects)} projects, {len(case.members)} members, {len(case.instruments)} instruments, "
+        f"{len(case.materials)} materials, {case.years[0]} to {case.years[-1]}; "
+        f"{low:,} of {marked:,} input rows are of low confidence or estimates"
+    )
+
+
+@main.command()
+@click.argument("case")
+@click.option("--scenarios", type=click.IntRange(min=1), help="Scenarios to optimise over.  [default: the case's]")
+@click.option("--seed", type=click.IntRange(min=0), help="Seed of the scenarios.  [default: the case's]")
+@click.option("--method", type=click.Choice(["auto", "extensive", "benders"]), default="auto", show_default=True)
+@click.option(
+    "--gap", type=click.FloatRange(0, 1), default=0.02, show_default=True, help="Relative gap at which to stop."
+)
+@click.option("--time-limit", type=click.FloatRange(0, min_open=True), metavar="S", help="Seconds for the search.")
+@set_option
+@click.option("--out", type=click.Path(path_type=Path), help="Run folder.  [default: results/CASE-TIME]")
+@click.option("--json", "as_json", is_flag=True, help="Print the headline as JSON and nothing else.")
+@click.option("--threads", type=click.IntRange(min=0), default=0, metavar="N", help="Threads of the solver.")
+@debug_option
+@click.pass_context
+def solve(
+    ctx: click.Context,
+    /,
+    case: str,
+    overrides: tuple[str, ...],
+    out: Path | None,
+    as_json: bool,
+    **options: Any,
+) -> None:
+    """Choose the portfolio of least mean shortfall for the folder CASE.
+
+    \b
+    portfolio solve inputs/eu_japan_ree
+    portfolio solve mycase --scenarios 50 --gap 0.05 --time-limit 300
+    portfolio solve mycase --set 'budgets.budget_usd_m*=1.5' --out results/more
+    portfolio solve mycase --json | jq .headline.shortfall
+    """
+    from portfolio import api
+
+    target = _target(case, overrides, out)
+    with _progress() as listen:
+        run = api.solve(case, overrides=overrides, out=target, progress=listen, **options)
+    _say(_json(run.summary()) if as_json else _summary(run))
+    ctx.exit(run.exit_code)
+
+
+def _target(case: str, overrides: tuple[str, ...], out: Path | None) -> Path:
+    """Return the run folder to write; report a bad case and a bad ``--out`` together."""
+    from portfolio import api
+    from portfolio.report.folder import check_target
+
+    faults: list[str] = []
+    name = "run"
+    try:
+        name = api.validate(case, overrides).settings.case.name
+    except api.CaseError as fault:
+        faults.append(str(fault))
+    stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
+    base = Path("results") / f"{re.sub(r'[^A-Za-z0-9_.-]+', '_', name).lstrip('.') or 'run'}-{stamp}"
+    target, again = out or base, 2
+    while out is None and target.exists():
+        target, again = base.with_name(f"{base.name}-{again}"), again + 1
+    try:
+        check_target(target)
+    except api.OutputError as fault:
+        faults.append(str(fault))
+    if faults:
+        raise api.OutputError("\n".join(faults))
+    return target
+
+
+def _json(data: dict[str, Any]) -> str:
+    return json.dumps(data, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def _summary(run: Run) -> str:
+    """Render the summary of a run as text for stdout, at most :data:`WIDTH` columns wide."""
+    from rich.console import Console
+
+    from portfolio.report.summary import summary
+
+    console = Console(highlight=False, soft_wrap=False)
+    console.width = min(WIDTH, console.width) if console.is_terminal else WIDTH
+    with console.capture() as captured:
+        console.print(summary(run))
+    lines = (line.rstrip() for line in captured.get().splitlines())
+    return "\n".join(lines) + "\n"
+
+
+PLAIN = str.maketrans({"→": ">", "−": "-", "─": "-", "≤": "<", "…": "."})
+"""What to write where stdout cannot show a character."""
+
+
+def _say(text: str) -> None:
+    """Write to stdout; a reader that has gone away (``| head``) is no error."""
+    encoding = sys.stdout.encoding or "utf-8"
+    try:
+        text.encode(encoding)
+    except UnicodeEncodeError:
+        text = text.translate(PLAIN).encode(encoding, "replace").decode(encoding)
+    try:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Python flushes stdout once more at exit, which would complain.
+        sys.stdout = Path("/dev/null").open("w")  # noqa: SIM115
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[Step], None] | None]:
+    """Show on a terminal what the solve is doing; give None where stderr is none."""
+    from rich.console import Console
+
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield None
+        return
+    with console.status("reading") as status:
+        yield lambda step: status.update(_words(step))
+
+
+def _words(step: Step) -> str:
+    """What a step is, in one line."""
+    if step.total:
+        return f"{step.phase} {step.done:,}/{step.total:,}"
+    if step.phase != "solving":
+        return step.phase
+    text = f"solving, {step.seconds:.0f} s"
+    if abs(step.objective) < float("inf"):
+        text += f": objective {step.objective:,.4g}"
+        if abs(step.bound) < float("inf"):
+            gap = max(0.0, step.objective - step.bound) / max(abs(step.objective), 1e-10)
+            text += f", bound {step.bound:,.4g}, gap {gap:.1%}"
+    return text
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,168 @@
+"""Why no portfolio is feasible: the first stage alone decides, since shortfall absorbs everything after it."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+
+import pyomo.environ as pyo
+
+from models import Decision, Instance
+from models.first_stage import add_first_stage, add_variables, charged, placeable
+from portfolio.assemble import LeftOut
+from portfolio.engine.compile import compile_model
+from portfolio.engine.highs import solve
+
+AMPLE = 1e6
+"""USD M, or a factor, that stands for no limit at all."""
+
+TIME_LIMIT_S = 30.0
+"""Seconds for each trial; the first stage has no scenarios."""
+
+
+def unsupportable(instance: Instance, left_out: Iterable[LeftOut]) -> tuple[str, ...]:
+    """Say for every project of the must list without any option why it has none."""
+    why: defaultdict[str, list[str]] = defaultdict(list)
+    for item in left_out:
+        if item.why not in why[item.project]:
+            why[item.project].append(item.why)
+    having = {p for p, _, _ in instance.options}
+    return tuple(
+        f"{p} must be supported (policy.must), but no way to finance it is left: {'; '.join(why[p]) or 'unknown'}"
+        for p in sorted(instance.must - having)
+    )
+
+
+def cheapest(instance: Instance) -> Decision | None:
+    """Feasible first-stage decision of least total charge (within 1 %), or None where there is none."""
+    model = pyo.ConcreteModel()
+    add_first_stage(model, instance)
+    model.objective = pyo.Objective(expr=sum(charged(model, instance, f, instance.windows) for f in instance.members))
+    compiled = compile_model(model)
+    result = solve(compiled.program, gap=0.01, time_limit_s=TIME_LIMIT_S)
+    return None if result.x is None else compiled.decision(result.x)
+
+
+def diagnose(instance: Instance) -> tuple[str, ...]:
+    """Relax one rule at a time and say which of them alone would make a portfolio feasible.
+
+    Returns
+    -------
+    tuple of str
+        One sentence per rule that alone stands in the way; one saying so where several do together.
+    """
+    found = []
+    for what, relaxed in _relaxations(instance):
+        decision = cheapest(relaxed)
+        if decision is not None:
+            found.append(f"without {what} there would be one{_needed(instance, decision)}")
+    if not found:
+        found.append("no single rule stands in the way: at least two of budgets, lines and policy have to give")
+    return tuple(found)
+
+
+def _relaxations(instance: Instance) -> Iterator[tuple[str, Instance]]:
+    """Every rule in words, with the instance in which it alone has no force."""
+    total = max(instance.total_budget, 1e-9)
+    ample = {key: value + AMPLE for key, value in instance.budget.items()}
+    grown = max(sum(ample.values()), 1e-9)
+    # Concentration rules refer to the sum of all budgets: they keep their limits in USD M while budgets grow.
+    shares = {
+        name: getattr(instance, name) * total / grown
+        for name in ("max_project_share", "max_country_share")
+        if getattr(instance, name) < 1
+    }
+    yield "the budgets (7)", replace(instance, budget=ample, **shares)
+    yield "the liquidity lines (7b)", replace(instance, liquidity=dict.fromkeys(instance.liquidity, AMPLE))
+    yield "policy.max_project_share (8)", replace(instance, max_project_share=1.0)
+    yield "policy.max_country_share (8)", replace(instance, max_country_share=1.0)
+    for project in sorted(instance.must):
+        yield f"{project} on the must list (8)", replace(instance, must=instance.must - {project})
+    yield "the minimum tickets (2)", replace(instance, min_ticket=dict.fromkeys(instance.min_ticket, 0.0))
+    yield "feed for processors (4c)", replace(instance, incumbent_feed=instance.incumbent_feed + AMPLE)
+    uncapped = {key: replace(share, cap=1.0) for key, share in instance.shares.items()}
+    yield "the members' caps (5)", replace(instance, shares=uncapped)
+    yield "the limit on placeable offtake (6b)", replace(instance, placeable_share=AMPLE)
+
+
+def _needed(instance: Instance, decision: Decision) -> str:
+    """Where a decision exceeds budgets or lines: what it would take, in words."""
+    parts = []
+    for member in instance.members:
+        for window in instance.windows:
+            until = [w for w in instance.windows if w <= window]
+            spent = charge(instance, decision, member, until)
+            budget = sum(instance.budget.get((member, w), 0.0) for w in until)
+            if spent > budget + 1e-6:
+                parts.append(f"{member} would need USD {spent:,.1f} M until {window} and has {budget:,.1f}")
+                break
+        payout = sum(instance.shares[k].payout95_usd_m * x for k, x in decision.share.items() if k[0] == member)
+        if payout > instance.liquidity[member] + 1e-6:
+            parts.append(
+                f"{member} could have to pay USD {payout:,.1f} M in a slump year; its line is "
+                f"{instance.liquidity[member]:,.1f}"
+            )
+    return f": {'; '.join(parts)}" if parts else ""
+
+
+def charge(instance: Instance, decision: Decision, member: str, windows: Iterable[int]) -> float:
+    """Charge of a member's commitments in some windows, USD M, as in (7)."""
+    within = set(windows)
+    own = sum(
+        instance.shares[k].charge_usd_m * x for k, x in decision.share.items() if k[0] == member and k[4] in within
+    )
+    fixed = sum(
+        instance.fixed_cost[i] * instance.cost_key.get((member, i), 0.0) * x
+        for (_, i, v), x in decision.use.items()
+        if v in within
+    )
+    admin = sum(instance.admin_usd_m * x for (f, _, v), x in decision.take.items() if f == member and v in within)
+    stock = sum(
+        float(instance.stock_cost[instance.materials.index(m), instance.windows.index(v)]) * x
+        for (f, m, v), x in decision.purchase.items()
+        if f == member and v in within
+    )
+    return float(own + fixed + admin + stock)
+
+
+def placed_offtake(instance: Instance, decision: Decision) -> tuple[tuple[str, str, str, int, float, float], ...]:
+    """Use of (6b) under a decision, read from the equation itself; the year of largest use of each row.
+
+    Returns
+    -------
+    tuple
+        (region, stage, material, year, used, limit), t/y, for every region, stage and material in which offtake is
+        taken.
+    """
+    model = pyo.ConcreteModel()
+    add_variables(model, instance)
+    placeable(model, instance)
+    for key in instance.shares:
+        model.share[key].set_value(decision.share.get(key, 0.0))
+    for claim in instance.claims:
+        model.rights[claim].set_value(decision.rights.get(claim, 0.0))
+    worst: dict[tuple[int, int, int], tuple[int, float, float]] = {}
+    for r, k, m, t in model.placeable:
+        row = model.placeable[r, k, m, t]
+        if not _taken(instance, decision, r, k, m):
+            continue
+        used, limit = float(pyo.value(row.body)), float(pyo.value(row.upper))
+        known = worst.get((r, k, m))
+        if known is None or limit - used < known[2] - known[1]:
+            worst[r, k, m] = (t, used, limit)
+    return tuple(
+        (instance.regions[r], instance.stages[k], instance.materials[m], instance.years[t], used, limit)
+        for (r, k, m), (t, used, limit) in sorted(worst.items())
+    )
+
+
+def _taken(instance: Instance, decision: Decision, r: int, k: int, m: int) -> bool:
+    """Whether members of a region take any offtake of a form of a material."""
+    capacity = instance.captive + instance.process
+    return any(
+        instance.kind_of[i] == "offtake"
+        and instance.region_of[f] == instance.regions[r]
+        and capacity[instance.projects.index(p), k, m] > 0
+        for f, p, i, _, _ in decision.share
+    )
