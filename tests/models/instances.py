@@ -259,14 +259,14 @@ def with_promises(i: Instance, to: int) -> Instance:
 
 
 def without_support(i: Instance, unaided: float = 0.6) -> Instance:
-    """The plant may close without support; a rival takes it in the last scenario."""
+    """The plant may close without support; a rival takes it in the second scenario."""
     alone, lost, output, contracted = (
         np.array(getattr(i.scenarios, n)) for n in ("unaided", "lost", "output", "contracted")
     )
-    alone[:, 0], lost[-1, 0] = unaided, True
+    alone[:, 0], lost[1, 0] = unaided, True
     for j, key in enumerate(i.options):
         if key[0] == i.projects[0]:
-            output[-1, j] = contracted[-1, j] = 0.0
+            output[1, j] = contracted[1, j] = 0.0
     return altered(i, unaided=alone, lost=lost, output=output, contracted=contracted)
 
 
@@ -284,6 +284,11 @@ def half_available(i: Instance) -> Instance:
 def _without_plant() -> Any:
     """Mine alone brings feed of its own."""
     return np.array([[[0.0], [0.0]], [[10.0], [0.0]], [[0.0], [0.0]]])
+
+
+def _swapped(i: Instance) -> Instance:
+    """Supply of the two blocks exchanged: what is left out as certain has to be looked up per block."""
+    return altered(i, imports=i.scenarios.imports[:, ::-1] + 5.0, reexport=i.scenarios.reexport[:, ::-1] + 5.0)
 
 
 def rich(i: Instance, **changes: Any) -> Instance:
@@ -348,6 +353,8 @@ VARIATIONS: dict[str, Callable[[], Instance]] = {
     "no feed": lambda: without_feed(rich(tiny_instance())),
     "whole chain": lambda: rich(tiny_instance(CHAIN)),
     "feed binds": lambda: rich(tiny_instance(incumbent_feed=np.full((2, 1), 1.0)), captive=_without_plant()),
+    "feed nearly enough": lambda: rich(tiny_instance(incumbent_feed=np.full((2, 1), 24.0)), captive=_without_plant()),
+    "short in the calm alone": lambda: _swapped(tiny_instance()),
     "placement binds": lambda: with_narrow_market(rich(tiny_instance())),
     "placement in held slots": lambda: with_narrow_market(
         without_feed(rich(only(tiny_instance(CHAIN, **LARGE_REFINERY), lambda key: key[:2] != ("mine", "merchant"))))
@@ -373,7 +380,7 @@ VARIATIONS: dict[str, Callable[[], Instance]] = {
     "three stages": lambda: with_transfers(tiny_instance(Shape(stages=3)), 0.5, joint=True),
     "two windows": lambda: tiny_instance(Shape(windows=2, structures=("contracted",))),
     "tickets": lambda: tiny_instance(min_ticket={"agency": 30.0, "jogmec": 25.0}),
-    "lost and unaided": lambda: without_support(tiny_instance()),
+    "lost and unaided": lambda: without_support(tiny_instance(Shape(scenarios=3))),
     "partly available": lambda: half_available(with_transfers(tiny_instance())),
     "must support": lambda: tiny_instance(must=frozenset({"mine"})),
     "concentration": lambda: tiny_instance(max_project_share=0.4, max_country_share=0.6),
