@@ -16,7 +16,7 @@ from portfolio.case.parsing import CellError, parse_cell, parse_number, parse_se
 from portfolio.case.problems import Problem, advise
 from portfolio.case.schema import Column, columns
 from portfolio.case.settings import SECTIONS
-from portfolio.case.sheets import SETTINGS_FILE, Document, Folder, Line, Sheet, key_columns, known_names, table_file
+from portfolio.case.sheets import Document, Folder, Line, Sheet, key_columns, known_names, table_file
 from portfolio.case.tables import TABLES
 
 _FORM = re.compile(r"\s*([\w-]+)\s*\.\s*([\w-]+)\s*(?:\[(.*)\])?\s*(\*?=)(.*)", re.DOTALL)
