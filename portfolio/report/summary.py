@@ -14,6 +14,9 @@ from rich.text import Text
 
 from portfolio.report.run import Run
 
+SHOWN = 6
+"""Places of one rule that are named; the rest is in ``run.json``."""
+
 
 def number(value: float) -> str:
     """Round to what a reader can use: three digits or whole numbers, thousands separated."""
@@ -138,17 +141,17 @@ def _commitments(title: str, rows: pd.DataFrame, *, years: bool) -> Table:
         title,
         *((("year", "left"),) if years else ()),
         ("project", "left"),
-        ("country", "left"),
         ("member", "left"),
         ("instrument", "left"),
-        ("amount", "left"),
+        ("amount (of uses or output)", "left"),
         ("charge, USD M", "right"),
     )
     last: tuple[Any, Any] | None = None
     for row in rows.to_dict(orient="records"):
         place = (row["project"] or row["name"], row["window"])
         head = [str(row["window"])] if years else []
-        head += [escape(str(row["name"] or row["project"])), escape(str(row["country"]))]
+        country = f" ({escape(str(row['country']))})" if row["country"] else ""
+        head.append(f"{escape(str(row['name'] or row['project']))}{country}")
         table.add_row(
             *(head if place != last else [""] * len(head)),
             escape(str(row["member"])),
@@ -165,10 +168,9 @@ def _amount(row: dict[str, Any]) -> str:
     if row["kind"] == "stockpile":
         return f"{number(row['tpy'])} t {escape(row['material'])} bought"
     if row["kind"] in ("cfd", "offtake"):
-        return f"{number(row['tpy'])} t/y {escape(row['material'])} ({percent(row['share'])} of output)"
-    what = "debt covered" if row["kind"] == "guarantee" else "uses"
-    part = "" if row["kind"] == "guarantee" else f"{percent(row['share'])} of "
-    return f"USD {number(row['usd_m'])} M ({part}{what})"
+        return f"{number(row['tpy'])} t/y {escape(row['material'])} ({percent(row['share'])})"
+    covered = "debt covered, " if row["kind"] == "guarantee" else ""
+    return f"USD {number(row['usd_m'])} M ({covered}{percent(row['share'])})"
 
 
 def _changes(run: Run) -> Table:
@@ -236,14 +238,18 @@ def _conventions(run: Run) -> Table:
     return table
 
 
-def _binding(run: Run) -> Text:
-    """What stands in the way of doing more."""
-    found = run.headline["binds"]
-    text = Text("What binds: ", style="bold")
+def _binding(run: Run) -> Group:
+    """What stands in the way of doing more, a line per rule."""
+    found: dict[str, list[str]] = {}
+    for use in run.headline["binds"]:
+        found.setdefault(use["rule"], []).append(f"{use['who']} ({number(use['limit'])} {use['unit']})")
+    grid = Table.grid(padding=(0, 1))
+    for rule, places in found.items():
+        more = f" and {len(places) - SHOWN} more, see run.json" if len(places) > SHOWN else ""
+        grid.add_row("  -", Text(f"{rule}: {', '.join(places[:SHOWN])}{more}"))
     if not found:
-        return text.append("no budget, line or market limit is used up\n", style="not bold")
-    lines = [f"\n  {u['rule']}, {u['who']}: {number(u['used'])} of {number(u['limit'])} {u['unit']}" for u in found]
-    return text.append("".join(lines) + "\n", style="not bold")
+        grid.add_row("  -", "no budget, line or market limit is used up")
+    return Group(Text("What binds", style="bold"), grid, Text(""))
 
 
 def _notes(run: Run) -> Group:
