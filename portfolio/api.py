@@ -16,8 +16,8 @@ from models import Decision, Instance, build_extensive_form
 from portfolio.assemble import Assembly, assemble
 from portfolio.case import Case, CaseError, case_hashes, init_case, read_case
 from portfolio.case.ordering import ordered
+from portfolio.engine import METHODS, choose
 from portfolio.engine.compile import compile_model
-from portfolio.engine.extensive import ExtensiveForm
 from portfolio.engine.protocol import Engine, Limits, Progress, Solution, Status
 from portfolio.evaluate.feasibility import diagnose, unsupportable
 from portfolio.evaluate.measures import WITH, WITHOUT, scenario_table, shortfall_table, supply_table
@@ -36,13 +36,13 @@ __all__ = [
     "OutputError",
     "Run",
     "Step",
+    "UsageError",
     "engine_for",
     "init",
     "solve",
     "validate",
 ]
 
-METHODS = ("auto", "extensive", "benders")
 TOLERANCE = 1e-5
 """Relative difference at which the recomputed objective contradicts the engine."""
 
@@ -53,6 +53,10 @@ class NoPortfolioError(RuntimeError):
     def __init__(self, reasons: Sequence[str]) -> None:
         self.reasons = tuple(reasons)
         super().__init__("no feasible portfolio: " + "; ".join(self.reasons))
+
+
+class UsageError(ValueError):
+    """An argument that cannot be used."""
 
 
 class InternalError(RuntimeError):
@@ -127,11 +131,9 @@ def engine_for(method: str, instance: Instance) -> Engine:
     Raises
     ------
     ValueError
-        If there is no such method.
+        If there is no such method, or it does not serve the programme.
     """
-    if method not in METHODS:
-        raise ValueError(f"unknown method {method!r}: one of {', '.join(METHODS)}")
-    return ExtensiveForm()
+    return choose(method, instance)
 
 
 def solve(
@@ -181,6 +183,8 @@ def solve(
         With every problem of the case.
     OutputError
         If ``out`` exists or cannot be written; before any long work.
+    UsageError
+        If an argument is out of range, or the method does not serve the case.
     NoPortfolioError
         If no portfolio is feasible, or none was found before a limit.
     InternalError
@@ -190,10 +194,11 @@ def solve(
     if target is not None:
         check_target(target)
     if not 0 <= gap < np.inf or (time_limit is not None and not time_limit > 0) or threads < 0:
-        raise ValueError("gap and threads have to be at least 0, time_limit above 0")
+        raise UsageError("gap and threads have to be at least 0, time_limit above 0")
     clock = _Clock(progress)
     with clock.phase("reading"):
         record, hashes = _read(case, scenarios, seed, overrides)
+    _check_method(method, record)
     assembly = _assemble(record, clock)
     engine = engine_for(method, assembly.instance)
     solution = _search(engine, assembly, Limits(gap, time_limit, threads), clock)
@@ -208,6 +213,14 @@ def solve(
         return write_run(run, target)
 
 
+def _check_method(method: str, case: Case) -> None:
+    """Refuse a method that cannot work before minutes of work."""
+    if method not in METHODS:
+        raise UsageError(f"unknown method {method!r}: one of {', '.join(METHODS)}")
+    if method == "benders" and case.settings.risk.cvar_weight > 0:
+        raise UsageError("method benders does not serve risk.cvar_weight above 0: take extensive or auto")
+
+
 def _read(
     case: str | PathLike[str] | Case, scenarios: int | None, seed: int | None, overrides: Sequence[str]
 ) -> tuple[Case, dict[str, str]]:
@@ -219,9 +232,9 @@ def _read(
         record = read_case(case, final)
         return record, case_hashes(case)
     if overrides:
-        raise ValueError("overrides apply to the files of a case: give its folder, or change the record")
+        raise UsageError("overrides apply to the files of a case: give its folder, or change the record")
     if given.get("scenarios", 1) < 1 or given.get("seed", 0) < 0:
-        raise ValueError("scenarios has to be at least 1, seed at least 0")
+        raise UsageError("scenarios has to be at least 1, seed at least 0")
     usual = case.settings.sampling
     sampling = replace(usual, scenarios=given.get("scenarios", usual.scenarios), seed=given.get("seed", usual.seed))
     return replace(case, settings=replace(case.settings, sampling=sampling)), {}

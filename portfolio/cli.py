@@ -47,9 +47,9 @@ class Commands(click.Group):
 
 def _explain(fault: Exception, *, debug: bool) -> int:
     """Say what went wrong on stderr; return the exit code."""
-    from portfolio.api import CaseError, NoPortfolioError, OutputError
+    from portfolio.api import CaseError, NoPortfolioError, OutputError, UsageError
 
-    if isinstance(fault, CaseError | OutputError | FileExistsError):
+    if isinstance(fault, CaseError | OutputError | UsageError):
         _complain(str(fault))
         return 2
     if isinstance(fault, NoPortfolioError):
@@ -153,11 +153,12 @@ def validate(ctx: click.Context, case: str, overrides: tuple[str, ...], as_json:
 
 def _sizes(case: Case) -> str:
     from portfolio.report.headline import uncertain_inputs
+    from portfolio.report.summary import count
 
     low, marked = uncertain_inputs(case)
+    sizes = [count(len(getattr(case, t)), t[:-1]) for t in ("projects", "members", "instruments", "materials")]
     return (
-        f"{len(case.projects)} projects, {len(case.members)} members, {len(case.instruments)} instruments, "
-        f"{len(case.materials)} materials, {case.years[0]} to {case.years[-1]}; "
+        f"{', '.join(sizes)}, {case.years[0]} to {case.years[-1]}; "
         f"{low:,} of {marked:,} input rows are of low confidence or estimates"
     )
 

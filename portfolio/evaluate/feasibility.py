@@ -53,17 +53,20 @@ def diagnose(instance: Instance) -> tuple[str, ...]:
         One sentence per rule that alone stands in the way; one saying so where several do together.
     """
     found = []
-    for what, relaxed in _relaxations(instance):
-        decision = cheapest(relaxed)
-        if decision is not None:
-            found.append(f"without {what} there would be one{_needed(instance, decision)}")
+    for relaxations in (_relaxations(instance), _without_must(instance)):
+        for what, relaxed in relaxations:
+            decision = cheapest(relaxed)
+            if decision is not None:
+                found.append(f"without {what} there would be one{_needed(instance, decision)}")
+        if found:
+            break
     if not found:
         found.append("no single rule stands in the way: at least two of budgets, lines and policy have to give")
     return tuple(found)
 
 
 def _relaxations(instance: Instance) -> Iterator[tuple[str, Instance]]:
-    """Every rule in words, with the instance in which it alone has no force."""
+    """Every rule but the must list in words, with the instance in which it alone has no force."""
     total = max(instance.total_budget, 1e-9)
     ample = {key: value + AMPLE for key, value in instance.budget.items()}
     grown = max(sum(ample.values()), 1e-9)
@@ -77,8 +80,6 @@ def _relaxations(instance: Instance) -> Iterator[tuple[str, Instance]]:
     yield "the liquidity lines (7b)", replace(instance, liquidity=dict.fromkeys(instance.liquidity, AMPLE))
     yield "policy.max_project_share (8)", replace(instance, max_project_share=1.0)
     yield "policy.max_country_share (8)", replace(instance, max_country_share=1.0)
-    for project in sorted(instance.must):
-        yield f"{project} on the must list (8)", replace(instance, must=instance.must - {project})
     yield "the minimum tickets (2)", replace(instance, min_ticket=dict.fromkeys(instance.min_ticket, 0.0))
     yield "feed for processors (4c)", replace(instance, incumbent_feed=instance.incumbent_feed + AMPLE)
     uncapped = {key: replace(share, cap=1.0) for key, share in instance.shares.items()}
@@ -86,17 +87,25 @@ def _relaxations(instance: Instance) -> Iterator[tuple[str, Instance]]:
     yield "the limit on placeable offtake (6b)", replace(instance, placeable_share=AMPLE)
 
 
+def _without_must(instance: Instance) -> Iterator[tuple[str, Instance]]:
+    """Every project of the must list, with the instance in which it need not be supported."""
+    for project in sorted(instance.must):
+        yield f"{project} on the must list (8)", replace(instance, must=instance.must - {project})
+
+
 def _needed(instance: Instance, decision: Decision) -> str:
-    """Where a decision exceeds budgets or lines: what it would take, in words."""
+    """Where a decision of least total charge exceeds budgets or lines: what it would take, in words."""
     parts = []
+    for window in instance.windows:
+        until = [w for w in instance.windows if w <= window]
+        spent = sum(charge(instance, decision, f, until) for f in instance.members)
+        budget = sum(instance.budget.get((f, w), 0.0) for f in instance.members for w in until)
+        if spent > budget + 1e-6:
+            parts.append(
+                f"it charges at least USD {spent:,.1f} M until {window}, and the budgets hold {budget:,.1f} M together"
+            )
+            break
     for member in instance.members:
-        for window in instance.windows:
-            until = [w for w in instance.windows if w <= window]
-            spent = charge(instance, decision, member, until)
-            budget = sum(instance.budget.get((member, w), 0.0) for w in until)
-            if spent > budget + 1e-6:
-                parts.append(f"{member} would need USD {spent:,.1f} M until {window} and has {budget:,.1f}")
-                break
         payout = sum(instance.shares[k].payout95_usd_m * x for k, x in decision.share.items() if k[0] == member)
         if payout > instance.liquidity[member] + 1e-6:
             parts.append(

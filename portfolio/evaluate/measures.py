@@ -197,7 +197,8 @@ def supply_table(
         mean = np.tensordot(p, values, axes=1)[None]
         frames.append(_tidy(instance, mean, ("all",), kind, world))
     columns = ["world", "source", "kind", "region", "stage", "material", "year", "mean_t"]
-    return pd.concat([f for f in frames if len(f)], ignore_index=True)[columns]
+    found = [f for f in frames if len(f)]
+    return pd.concat(found, ignore_index=True)[columns] if found else pd.DataFrame(columns=columns)
 
 
 def _tidy(instance: Instance, array: Array, sources: tuple[str, ...], kind: str, world: str) -> pd.DataFrame:

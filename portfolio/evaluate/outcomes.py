@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
-from scipy import sparse
 
 from models import Decision, Instance
 from portfolio.engine.compile import Compiled
-from portfolio.engine.highs import LinearProgram, solve
+from portfolio.engine.subproblems import Subproblems, split
 
 Array = npt.NDArray[np.float64]
 
@@ -48,65 +48,41 @@ class Outcomes:
 
 @dataclass(frozen=True)
 class Recourse:
-    """The recourse of each scenario, sliced once out of a compiled extensive form.
-
-    Scenario s is min q x subject to W x within bounds minus T first stage; only those bounds depend on the decision.
-    """
+    """The recourse of every scenario, cut once out of a compiled extensive form and kept warm."""
 
     instance: Instance
     compiled: Compiled
+
+    @cached_property
+    def problems(self) -> Subproblems:
+        """Scenario subproblems whose value is what the recourse minimises: Z plus side costs."""
+        return split(self.compiled, self.instance.scenarios.size, len(self.instance.materials), self._cost())
 
     def outcomes(self, decision: Decision) -> Outcomes:
         """Solve every scenario under a fixed decision."""
         i = self.instance
         shape = (i.scenarios.size, len(i.regions), len(i.stages), len(i.materials), len(i.years))
         found = {name: np.zeros(shape) for name in ("shallow", "deep", "make", "release", "received", "sent")}
-        first = np.zeros(self.compiled.program.matrix.shape[1])
-        first[self.compiled.first_stage] = self.compiled.values(decision)
-        shift = self.compiled.program.matrix @ first
-        by_row = sparse.csr_array(self.compiled.program.matrix)
         side = np.zeros(i.scenarios.size)
-        for s in range(i.scenarios.size):
-            columns = np.flatnonzero(self.compiled.column_owner == s)
-            x = self._solve(by_row, shift, s, columns)
-            side[s] = self._collect(found, s, columns, x)
+        first = self.compiled.values(decision)
+        for s, scenario in enumerate(self.problems.scenarios):
+            scenario.evaluate(first)
+            for part in scenario.parts.values():
+                side[s] += self._collect(found, s, part.columns, part.values())
         return Outcomes(**found, weighted=self._weigh(found["shallow"], found["deep"]), side=side)
 
-    def _solve(self, by_row: sparse.csr_array, shift: Array, s: int, columns: npt.NDArray[np.int64]) -> Array:
-        """Optimal recourse of scenario s: its values in the order of ``columns``."""
-        program = self.compiled.program
-        rows = np.flatnonzero(self.compiled.row_owner == s)
-        if columns.size == 0:
-            return np.zeros(0)
-        result = solve(
-            LinearProgram(
-                cost=self._cost(columns),
-                offset=0.0,
-                matrix=sparse.csc_array(by_row[rows][:, columns]),
-                row_lower=program.row_lower[rows] - shift[rows],
-                row_upper=program.row_upper[rows] - shift[rows],
-                lower=program.lower[columns],
-                upper=program.upper[columns],
-                integer=np.zeros(columns.size, dtype=bool),
-            )
-        )
-        if result.x is None:
-            raise RuntimeError(f"the recourse of scenario {s} has no solution: {result.status}")
-        return result.x
-
-    def _cost(self, columns: npt.NDArray[np.int64]) -> Array:
-        """Weights of the recourse columns, those of the scenario alone (not times its probability)."""
-        i, cost = self.instance, np.zeros(columns.size)
-        for n, c in enumerate(columns):
-            name, index = self.compiled.columns[c]
+    def _cost(self) -> Array:
+        """Weights of the recourse columns, those of a scenario alone (not times its probability)."""
+        i, cost = self.instance, np.zeros(len(self.compiled.columns))
+        for c, (name, index) in enumerate(self.compiled.columns):
             if name == "shallow":
-                cost[n] = i.weight[0, index[2], index[3]]
+                cost[c] = i.weight[0, index[2], index[3]]
             elif name == "deep":
-                cost[n] = i.weight[1, index[2], index[3]]
+                cost[c] = i.weight[1, index[2], index[3]]
             elif name == "transfer":
-                cost[n] = i.transfer_cost
+                cost[c] = i.transfer_cost
             elif name == "worst":
-                cost[n] = i.fairness_weight[index]
+                cost[c] = i.fairness_weight[index]
         return cost
 
     def _collect(self, found: dict[str, Array], s: int, columns: npt.NDArray[np.int64], x: Array) -> float:

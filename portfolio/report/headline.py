@@ -107,9 +107,12 @@ def caveats(case: Case, solution: Solution, asked: float, scenarios: int) -> lis
     low, marked = uncertain_inputs(case)
     first = case.windows[0]
     sample = "the one scenario" if scenarios == 1 else f"the same {scenarios:,} scenarios"
-    found = [
+    better = (
         f"A portfolio up to {100 * solution.gap:.1f} % better may exist (the solver's gap; asked for "
-        f"{100 * asked:.1f} %).",
+        f"{100 * asked:.1f} %)."
+    )
+    found = [
+        better if solution.gap >= 5e-4 else "No portfolio is better on these scenarios: the solver proved it.",
         f"Figures are measured on {sample} the portfolio was chosen on, which flatters it.",
     ]
     if marked:

@@ -38,7 +38,10 @@ def summary(run: Run) -> RenderableType:
     parts += _funding(run)
     if len(run.projects):
         parts.append(_changes(run))
-    parts += [_budgets(run), _conventions(run), _binding(run), _notes(run)]
+    parts.append(_budgets(run))
+    if len(run.portfolio):
+        parts.append(_conventions(run))
+    parts += [_binding(run), _notes(run)]
     return Group(*parts)
 
 
