@@ -57,7 +57,9 @@ def one_close(block: Block, instance: Instance) -> None:
 def tickets(block: Block, instance: Instance) -> None:
     """(2) min_i use <= sum_{f,a} share <= max_i use; a member takes part wholly or not at all, above its ticket.
 
-    sum_a share[f,p,i,a,v] <= max_i take[f,p,v]; sum_{i,a} charge share >= ticket_f take[f,p,v].
+    sum_a share[f,p,i,a,v] <= max_i take[f,p,v]; sum_{i,a} charge share >= ticket_f take[f,p,v]. The upper limits are
+    written as sum_{f,a} share / most_{i,a} <= use with most_{i,a} = min(max_i, what (3) or (4) lets through): the
+    same for whole numbers, since one structure is chosen, and tighter for fractions.
     """
     package, seat, party = (instance.shares_by[name] for name in ("package", "seat", "party"))
 
@@ -77,17 +79,25 @@ def tickets(block: Block, instance: Instance) -> None:
     block.least_share = pyo.Constraint(list(instance.packages), rule=least)
     block.most_share = pyo.Constraint(
         list(instance.packages),
-        rule=lambda b, p, i, v: (
-            total(b.share[k] for k in package[p, i, v]) - instance.share_bounds[i][1] * b.use[p, i, v] <= 0
-        ),
+        rule=lambda b, p, i, v: _parts(b, instance, package[p, i, v]) - b.use[p, i, v] <= 0,
     )
     block.takes_part = pyo.Constraint(
         list(seat),
-        rule=lambda b, f, p, i, v: (
-            total(b.share[k] for k in seat[f, p, i, v]) - instance.share_bounds[i][1] * b.take[f, p, v] <= 0
-        ),
+        rule=lambda b, f, p, i, v: _parts(b, instance, seat[f, p, i, v]) - b.take[f, p, v] <= 0,
     )
     block.ticket = pyo.Constraint(list(instance.parties), rule=ticket)
+
+
+def _parts(block: Block, instance: Instance, keys: list[ShareKey]) -> Any:
+    """Sum of shares, each over the most it can be."""
+    most = {k: _most(instance, k) for k in keys}
+    return total(block.share[k] * (1.0 / most[k]) for k in keys if most[k] > 0)
+
+
+def _most(instance: Instance, key: ShareKey) -> float:
+    """Largest share that (2), (3) and (4) let through; 0 where (3) or (4) rule it out."""
+    _, p, i, a, v = key
+    return min(instance.share_bounds[i][1], _basis(instance.options[p, a, v], instance.kind_of[i])[1])
 
 
 def _of_kinds(instance: Instance, key: OptionKey, kinds: frozenset[str]) -> list[ShareKey]:
@@ -269,9 +279,11 @@ def placeable(block: Block, instance: Instance) -> None:
         held: list[Any] = []
         if k < final:
             held = [
-                instance.placeable_share * instance.process[at, k + 1, m] / instance.recovery[k + 1] * b.rights[claim]
+                instance.placeable_share * slots / instance.recovery[k + 1] * b.rights[claim]
                 for claim in instance.claims
-                if claim[0] == region and instance.process[at := instance.projects.index(claim[1]), k + 1, m] > 0
+                if claim[0] == region
+                and (slots := instance.process[instance.projects.index(claim[1]), k + 1, m]) > 0
+                and instance.options[claim[1:]].first_year <= year <= instance.options[claim[1:]].last_year
             ]
         return total(taken) - total(held) <= room
 

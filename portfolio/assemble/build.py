@@ -11,15 +11,15 @@ import numpy.typing as npt
 from models import Instance, Option, Scenarios, Share
 from models.instance import OptionKey, ShareKey
 from portfolio.assemble import supply
-from portfolio.assemble.options import Choice, LeftOut, choices, keys, option
+from portfolio.assemble.options import NEGLIGIBLE, Choice, LeftOut, choices, keys, option
 from portfolio.case.records import Case
-from portfolio.case.tables import Eligibility, Instrument
-from portfolio.finance.charges import cash_flows, commitment
+from portfolio.case.tables import Instrument
+from portfolio.finance.charges import cash_flows, commitments
 from portfolio.finance.simulate import simulate
-from portfolio.finance.types import CONVENTIONS, Commitment
+from portfolio.finance.types import CONVENTIONS, Commitment, PlantPath
 from portfolio.finance.unaided import unaided
 from portfolio.scenarios.drivers import Drivers
-from portfolio.scenarios.sampling import expected_price
+from portfolio.scenarios.prices import expected_price
 
 Array = npt.NDArray[np.float64]
 Report = Callable[[str, int, int], None]
@@ -168,14 +168,23 @@ def _add_shares(case: Case, key: OptionKey, choice: Choice, cost_drivers: Driver
     """Price every share of an option on the cost sample."""
     project, structure, window = choice.project, choice.structure, key[2]
     path = simulate(case, project, structure, choice.financing, window, cost_drivers)
-    flows = cash_flows(case, project, structure, choice.financing, window, path, cost_drivers)
+    terms = (case, project, structure, choice.financing, window, path)
+    flows = cash_flows(*terms)
     for eligible, instrument in choice.seats:
         if not _useful(choice, instrument):
             continue
         share_key = (eligible.member, key[0], instrument.instrument, key[1], window)
-        priced = commitment(case, flows, instrument, eligible)
+        priced = commitments(*terms, instrument, eligible, flows=flows)
+        if instrument.kind == "cfd" and priced.exposure_usd_m <= NEGLIGIBLE:
+            continue  # a contract that can never pay protects nothing: it would be support for free
         found.commitments[share_key] = priced
-        found.shares[share_key] = _share(case, eligible, priced)
+        found.shares[share_key] = Share(
+            charge_usd_m=float(priced.charge_usd_m[CONVENTIONS.index(eligible.convention)]),
+            cost_usd_m=priced.cost_usd_m,
+            payout95_usd_m=priced.payout95_usd_m,
+            cap=eligible.max_share,
+            repaid_usd_m=_repaid(case, choice, instrument, path),
+        )
 
 
 def _useful(choice: Choice, instrument: Instrument) -> bool:
@@ -187,14 +196,12 @@ def _useful(choice: Choice, instrument: Instrument) -> bool:
     return choice.gap > 0
 
 
-def _share(case: Case, eligible: Eligibility, priced: Commitment) -> Share:
-    return Share(
-        charge_usd_m=float(priced.charge_usd_m[CONVENTIONS.index(eligible.convention)]),
-        cost_usd_m=priced.cost_usd_m,
-        payout95_usd_m=priced.payout95_usd_m,
-        cap=eligible.max_share,
-        repaid_usd_m=tuple(zip(case.windows, priced.repaid_usd_m.tolist(), strict=True)),
-    )
+def _repaid(case: Case, choice: Choice, instrument: Instrument, path: PlantPath) -> tuple[tuple[int, float], ...]:
+    """Expected loan service received before each window per unit share, USD M; nothing where it is not lent again."""
+    if not case.settings.policy.relend or instrument.kind != "loan":
+        return ()
+    received = choice.financing.uses_usd_m * path.loan_service.mean(axis=0)
+    return tuple((v, float(received[: case.years.index(v)].sum())) for v in case.windows)
 
 
 def _lost(case: Case, drivers: Drivers) -> npt.NDArray[np.bool_]:

@@ -156,7 +156,8 @@ def incumbent_feed(case: Case, demand: Array) -> Array:
     for supplier in case.suppliers:
         _, k, m = place(case, supplier)
         found[k, m] += supplier.capacity_tpy
-    return np.maximum(0.0, found - demand.mean(axis=-1).sum(axis=0))
+    left: Array = np.maximum(0.0, found - demand.mean(axis=-1).sum(axis=0))
+    return left
 
 
 def purchase_limit(case: Case, demand: Array, stage: int) -> Array:
@@ -205,9 +206,9 @@ def weights(case: Case) -> Array:
 def solidarity(case: Case, demand: Array) -> Array:
     """Share of its supply a region passes on, by stage, shape (K,)."""
     alliance = case.settings.alliance
-    own = np.array([s.solidarity if alliance.mutual_support else 0.0 for s in case.stages])
+    own: Array = np.array([s.solidarity if alliance.mutual_support else 0.0 for s in case.stages])
     if alliance.joint_procurement and len(case.regions) > 1:
-        own = np.where(demand.sum(axis=(0, 2, 3)) > 0, own, 1.0)
+        own[demand.sum(axis=(0, 2, 3)) <= 0] = 1.0
     return own
 
 
@@ -220,4 +221,5 @@ def fairness_weight(case: Case, demand: Array) -> Array:
         return np.zeros(demand.shape[1:])
     ratio = np.array([r.agreed_ratio for r in case.regions])
     together = np.einsum("r,rkmt->kmt", ratio, demand)
-    return np.asarray(case.settings.objective.fairness_weight * weights(case)[0][None] * together)
+    weighed: Array = case.settings.objective.fairness_weight * weights(case)[0][None] * together
+    return weighed

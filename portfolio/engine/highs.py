@@ -76,6 +76,7 @@ def solve(
     threads: int = 0,
     start: tuple[npt.NDArray[np.int32], Array] | None = None,
     progress: Callable[[float, float, float], None] | None = None,
+    improved: Callable[[Array], None] | None = None,
 ) -> Result:
     """Solve a programme; ``start`` gives columns and their values in a feasible point (the rest is completed).
 
@@ -101,6 +102,8 @@ def solve(
         solver.setSolution(start[0].size, start[0], start[1])
     if progress is not None:
         solver.cbMipLogging += _reporter(progress)
+    if improved is not None:
+        solver.cbMipImprovingSolution += lambda event: improved(np.asarray(event.data_out.mip_solution))
     interrupted = _run(solver)
     return _result(solver, program, interrupted, time.perf_counter() - begin)
 
