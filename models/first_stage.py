@@ -23,7 +23,7 @@ def add_variables(block: Block, instance: Instance) -> None:
     block.select = pyo.Var(list(instance.options), domain=pyo.Binary)
     block.use = pyo.Var(list(instance.packages), domain=pyo.Binary)
     block.take = pyo.Var(list(instance.parties), domain=pyo.Binary)
-    block.share = pyo.Var(list(instance.shares), domain=pyo.NonNegativeReals)
+    block.share = pyo.Var(list(instance.shares), bounds=lambda _, f, p, i, a, v: (0.0, instance.share_bounds[i][1]))
     block.rights = pyo.Var(list(instance.claims), domain=pyo.NonNegativeReals)
     block.purchase = pyo.Var(list(instance.purchases), domain=pyo.NonNegativeReals)
 
@@ -95,7 +95,7 @@ def _parts(block: Block, instance: Instance, keys: list[ShareKey]) -> Any:
 
 
 def _most(instance: Instance, key: ShareKey) -> float:
-    """Largest share that (2), (3) and (4) let through; 0 where (3) or (4) rule it out."""
+    """Largest share that (2), (3) and (4) let through; 0 where one of them rules it out."""
     _, p, i, a, v = key
     return min(instance.share_bounds[i][1], _basis(instance.options[p, a, v], instance.kind_of[i])[1])
 

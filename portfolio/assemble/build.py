@@ -189,6 +189,8 @@ def _add_shares(case: Case, key: OptionKey, choice: Choice, cost_drivers: Driver
 
 def _useful(choice: Choice, instrument: Instrument) -> bool:
     """Whether (3) and (4) let a share of the instrument be positive."""
+    if instrument.max_share <= 0:
+        return False
     if instrument.kind in ("cfd", "offtake"):
         return choice.structure.tranche > 0
     if instrument.kind == "guarantee":
