@@ -26,8 +26,7 @@ def check_target(target: Path) -> None:
         Where the folder exists already or its parent cannot be written to.
     """
     try:
-        # A dangling link is in the way too, though it does not "exist".
-        if os.path.lexists(target):
+        if _taken(target):
             raise OutputError(f"{target} exists already; choose another name with --out or remove it")
         parent = next(p for p in [target.parent, *target.parent.parents] if p.exists())
         writable = parent.is_dir() and os.access(parent, os.W_OK | os.X_OK)
@@ -37,6 +36,15 @@ def check_target(target: Path) -> None:
         raise OutputError(f"{target} is no name for a run folder: {fault}") from fault
     if not writable:
         raise OutputError(f"{parent} cannot be written to; choose another folder with --out")
+
+
+def _taken(target: Path) -> bool:
+    """Whether something has the name: a dangling link too, though it does not "exist"."""
+    try:
+        target.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    return True
 
 
 def write_whole(target: Path, fill: Callable[[Path], None]) -> None:
