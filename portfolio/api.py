@@ -264,7 +264,8 @@ def _search(engine: Engine, assembly: Assembly, limits: Limits, clock: _Clock) -
     clock.tell(Step("building"))
     solution = engine.solve(assembly.instance, limits, progress=None if clock.listen is None else relay)
     clock.seconds.update({f"engine: {name}": seconds for name, seconds in solution.seconds.items()})
-    return solution
+    # Shortfall, side costs and public cost are at least 0, which bounds a search stopped before it had a bound.
+    return replace(solution, bound=max(solution.bound, 0.0))
 
 
 def _why_none(assembly: Assembly, solution: Solution) -> tuple[str, ...]:

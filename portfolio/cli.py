@@ -7,7 +7,7 @@ import re
 import sys
 import traceback
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -26,7 +26,8 @@ INTERRUPTED = 130
 """Exit code of Ctrl-C before there is a portfolio, as shells have it."""
 WIDTH = 100
 
-CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 80}
+HELP = ["-h", "--help"]
+CONTEXT = {"help_option_names": HELP, "max_content_width": 80}
 
 
 class Commands(click.Group):
@@ -198,7 +199,8 @@ def solve(
     from portfolio import api
 
     target = _target(case, overrides, out)
-    with _progress() as listen:
+    # Libraries that print (HiGHS does on Ctrl-C) must not get between a script and the JSON.
+    with redirect_stdout(sys.stderr), _progress() as listen:
         run = api.solve(case, overrides=overrides, out=target, progress=listen, **options)
     _say(_json(run.summary()) if as_json else _summary(run))
     ctx.exit(run.exit_code)

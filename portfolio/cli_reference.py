@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from portfolio.cli import main
+from portfolio.cli import HELP, main
 
 HEADER = """# Commands
 
@@ -21,7 +21,7 @@ def reference() -> str:
 
 def _section(name: str, command: click.Command) -> str:
     # One context of its own, so that the name is not that of whatever runs this.
-    context = click.Context(command, info_name=name, terminal_width=80)
+    context = click.Context(command, info_name=name, terminal_width=80, help_option_names=HELP)
     return f"## {name}\n\n```\n{command.get_help(context)}\n```\n"
 
 

@@ -182,6 +182,20 @@ def test_a_bound_above_the_counterfactual_is_refused(monkeypatch: pytest.MonkeyP
         portfolio.solve(TINY, method="extensive")
 
 
+def test_stopped_before_any_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Shortfall and cost are never negative, so the gap is at most 100 % and numbers are finite."""
+    true_solve = ExtensiveForm.solve
+
+    def stop(self: ExtensiveForm, *args: object, **kwargs: object) -> Solution:
+        found = true_solve(self, *args, **kwargs)  # type: ignore[arg-type]
+        return replace(found, status=Status.INTERRUPTED, bound=-np.inf)
+
+    monkeypatch.setattr(ExtensiveForm, "solve", stop)
+    run = portfolio.solve(TINY, method="extensive")
+    assert (run.exit_code, run.solution.bound, run.solution.gap) == (3, 0.0, 1.0)
+    json.dumps(run.summary(), allow_nan=False)
+
+
 def test_stopped_before_any_portfolio(monkeypatch: pytest.MonkeyPatch) -> None:
     def stop(self: ExtensiveForm, *args: object, **kwargs: object) -> Solution:
         return Solution(Status.TIME_LIMIT, "extensive", np.inf, 0.0, None)
