@@ -177,17 +177,14 @@ def _run(search: Search, instance: Instance, start: Decision | None, seconds: di
         begin = time.perf_counter()
         feasible = _linear_phase(search)
         seconds["linear phase"] = time.perf_counter() - begin
-        if not feasible:
-            return Status.INFEASIBLE
-        begin = time.perf_counter()
-        feasible = _integer_phase(search)
-        seconds["integer phase"] = time.perf_counter() - begin
-        if not feasible:
+        if feasible:
+            begin = time.perf_counter()
+            feasible = _integer_phase(search)
+            seconds["integer phase"] = time.perf_counter() - begin
+        if not feasible and search.best is None:
             return Status.INFEASIBLE
     except KeyboardInterrupt:
-        return Status.INTERRUPTED if search.best is not None else Status.INFEASIBLE
-    if search.best is None:
-        return Status.INFEASIBLE
+        return Status.INTERRUPTED
     return Status.OPTIMAL if search.done else Status.TIME_LIMIT
 
 

@@ -89,6 +89,7 @@ def solve(
         Where HiGHS neither solves the programme nor proves it infeasible nor reaches a limit.
     """
     begin = time.perf_counter()
+    faults: list[Exception] = []
     solver = load(program)
     solver.setOptionValue("mip_rel_gap", gap)
     solver.setOptionValue("mip_abs_gap", 1e-9)
@@ -101,17 +102,32 @@ def solve(
     if start is not None:
         solver.setSolution(start[0].size, start[0], start[1])
     if progress is not None:
-        solver.cbMipLogging += _reporter(progress)
+        # A silent HiGHS does not call back: let it log, but not to the terminal.
+        solver.setOptionValue("output_flag", True)
+        solver.setOptionValue("log_to_console", False)
+        solver.cbMipLogging += _reporter(solver, progress, faults)
     if improved is not None:
         solver.cbMipImprovingSolution += lambda event: improved(np.asarray(event.data_out.mip_solution))
     interrupted = _run(solver)
+    if faults:
+        raise faults[0]
     return _result(solver, program, interrupted, time.perf_counter() - begin)
 
 
-def _reporter(progress: Callable[[float, float, float], None]) -> Callable[[Any], None]:
+def _reporter(
+    solver: highspy.Highs, progress: Callable[[float, float, float], None], faults: list[Exception]
+) -> Callable[[Any], None]:
+    """Pass progress on; what it raises ends the solve, since HiGHS loses exceptions of its callbacks."""
+
     def report(event: Any) -> None:
         data = event.data_out
-        progress(data.running_time, data.mip_primal_bound, data.mip_dual_bound)
+        try:
+            progress(data.running_time, data.mip_primal_bound, data.mip_dual_bound)
+        except KeyboardInterrupt:
+            solver.cancelSolve()
+        except Exception as fault:
+            faults.append(fault)
+            solver.cancelSolve()
 
     return report
 

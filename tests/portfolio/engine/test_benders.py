@@ -1,0 +1,269 @@
+"""The decomposition against the extensive form and an independent statement of the programme."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+from models import Decision, Instance, build_extensive_form
+from portfolio.engine import METHODS, Benders, ExtensiveForm, Limits, Progress, Solution, Status, choose
+from portfolio.engine.compile import compile_model
+from portfolio.engine.protocol import Engine
+from portfolio.engine.subproblems import Subproblems, split
+from tests.models.instances import VARIATIONS, Shape, altered, random_instance, rich, tiny_instance, with_transfers
+from tests.oracle import objective_value, oracle_value, recourse_value, violations
+
+EXACT = Limits(gap=0.0, threads=1)
+NAMES: tuple[str | int, ...] = (*VARIATIONS, *range(20, 40))
+CLOSE = {"abs": 1e-6, "rel": 1e-9}
+
+
+def instance(name: str | int) -> Instance:
+    """An instance of that name or seed in which the mean alone counts."""
+    return altered(random_instance(name) if isinstance(name, int) else VARIATIONS[name](), cvar_weight=0.0)
+
+
+@cache
+def referee(name: str | int) -> float:
+    return oracle_value(instance(name))[0]
+
+
+@cache
+def solved(name: str | int) -> Solution:
+    return Benders().solve(instance(name), EXACT)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_same_optimum_by_three_routes(name: str | int) -> None:
+    i, found = instance(name), solved(name)
+    assert found.status is Status.OPTIMAL
+    assert found.objective == pytest.approx(referee(name), **CLOSE)
+    assert ExtensiveForm().solve(i, EXACT).objective == pytest.approx(referee(name), **CLOSE)
+    assert violations(i, found.decision) == []
+    assert objective_value(i, found.decision) == pytest.approx(found.objective, **CLOSE)
+    assert found.bound <= referee(name) + 1e-6
+
+
+def test_must_support() -> None:
+    """The project is selected although nothing would be better."""
+    i = altered(instance("must support"), cost_weight=5.0)
+    free = Benders().solve(altered(i, must=frozenset()), EXACT)
+    bound = Benders().solve(i, EXACT)
+    assert [key[0] for key in bound.decision.chosen if key[0] == "mine"]
+    assert bound.objective == pytest.approx(oracle_value(i)[0], **CLOSE)
+    assert bound.objective > free.objective + 1e-3
+
+
+@pytest.mark.parametrize("engine", [Benders(), ExtensiveForm()])
+def test_no_portfolio(engine: Engine) -> None:
+    """The charge of a project that must be supported exceeds all budgets."""
+    i = altered(instance("must support"), budget=dict.fromkeys(instance("must support").budget, 1.0))
+    found = engine.solve(i, EXACT)
+    assert found.status is Status.INFEASIBLE
+    assert not found.status.feasible
+    assert found.decision is None
+    assert found.objective == np.inf
+
+
+def test_no_portfolio_in_whole_numbers_only() -> None:
+    """Shares of the relaxation could pay for half a project; no portfolio can."""
+    i = altered(instance("must support"), must=frozenset({"mine", "plant", "refinery"}))
+    assert oracle_value(i)[0] == np.inf
+    for engine in (Benders(), ExtensiveForm()):
+        assert engine.solve(i, EXACT).status is Status.INFEASIBLE
+
+
+@pytest.mark.parametrize("engine", [Benders(), ExtensiveForm()])
+def test_start_is_used(engine: Engine) -> None:
+    """A start known to be optimal is the answer when there is no time to look for another."""
+    i = instance("whole chain")
+    best = solved("whole chain")
+    again = engine.solve(i, EXACT, start=best.decision)
+    assert again.objective == pytest.approx(best.objective, **CLOSE)
+    hurried = engine.solve(i, Limits(gap=0.0, time_limit_s=1e-6, threads=1), start=best.decision)
+    assert hurried.objective == pytest.approx(best.objective, **CLOSE)
+    assert hurried.bound <= best.objective + 1e-9
+    assert best.objective < objective_value(i, Decision()) - 1.0
+
+
+@pytest.mark.parametrize("limit", [1e-6, 0.02, 0.05, 0.1, 0.2])
+@pytest.mark.parametrize("engine", [Benders(), ExtensiveForm()])
+def test_bounds_hold_however_early_it_stops(engine: Engine, limit: float) -> None:
+    for name in (25, 29, "caps on every kind"):
+        i = instance(name)
+        found = engine.solve(i, Limits(gap=0.0, time_limit_s=limit, threads=1))
+        assert found.bound <= referee(name) + 1e-6
+        assert referee(name) <= found.objective + 1e-6
+        if found.status is Status.OPTIMAL:
+            assert found.objective == pytest.approx(referee(name), **CLOSE)
+        if found.decision is not None:
+            assert violations(i, found.decision) == []
+            assert objective_value(i, found.decision) == pytest.approx(found.objective, abs=1e-6)
+
+
+@pytest.mark.parametrize("gap", [0.5, 0.1, 0.02])
+def test_the_gap_asked_for_is_kept(gap: float) -> None:
+    for name in (24, 36, "transfers"):
+        found = Benders().solve(instance(name), Limits(gap=gap, threads=1))
+        assert found.status is Status.OPTIMAL
+        assert found.gap <= gap
+        assert found.bound <= referee(name) + 1e-6 <= found.objective + 2e-6
+
+
+@pytest.mark.parametrize("after", [1, 2, 4])
+def test_interruption_keeps_what_is_found(after: int) -> None:
+    told: list[Progress] = []
+
+    def stop(state: Progress) -> None:
+        told.append(state)
+        if len(told) == after:
+            raise KeyboardInterrupt
+
+    i = instance(25)
+    found = Benders().solve(i, EXACT, progress=stop)
+    assert found.status is Status.INTERRUPTED
+    assert found.status.feasible
+    assert found.objective == told[-1].objective
+    assert objective_value(i, found.decision) == pytest.approx(found.objective, abs=1e-6)
+    assert violations(i, found.decision) == []
+    assert found.bound <= referee(25) + 1e-6 <= found.objective + 2e-6
+
+
+def test_interruption_before_any_portfolio_claims_nothing() -> None:
+    """Stopped is not infeasible: nothing was proven."""
+
+    def stop(state: Progress) -> None:
+        raise KeyboardInterrupt
+
+    found = Benders().solve(instance("must support"), EXACT, progress=stop)
+    assert found.status is Status.INTERRUPTED
+    assert found.decision is None
+
+
+def test_time_limit_before_any_portfolio_claims_nothing() -> None:
+    found = Benders().solve(instance("must support"), Limits(gap=0.0, time_limit_s=1e-6, threads=1))
+    assert found.decision is not None or found.status is Status.TIME_LIMIT
+
+
+def test_progress_only_improves() -> None:
+    told: list[Progress] = []
+    found = Benders().solve(instance(25), EXACT, progress=told.append)
+    for before, after in pairwise(told):
+        assert after.objective <= before.objective
+        assert after.bound >= before.bound
+        assert after.seconds >= before.seconds
+    assert all(t.bound <= referee(25) + 1e-6 <= t.objective + 2e-6 for t in told)
+    assert told[-1].objective == found.objective
+
+
+@pytest.mark.parametrize("threads", [1, 2, 4])
+def test_threads_and_repetition_change_nothing(threads: int) -> None:
+    for name in (29, "caps on every kind"):
+        found = Benders().solve(instance(name), Limits(gap=0.0, threads=threads))
+        assert found.objective == pytest.approx(solved(name).objective, abs=1e-9)
+        again = Benders().solve(instance(name), EXACT)
+        assert (again.objective, again.decision) == (solved(name).objective, solved(name).decision)
+
+
+@pytest.mark.parametrize("groups", [1, 2, 50])
+def test_any_grouping_of_cuts_gives_the_optimum(groups: int) -> None:
+    for name in (24, "three regions"):
+        assert Benders(groups=groups).solve(instance(name), EXACT).objective == pytest.approx(referee(name), **CLOSE)
+
+
+def test_choose() -> None:
+    small, large = tiny_instance(), tiny_instance(Shape(scenarios=150))
+    assert isinstance(choose("auto", small), ExtensiveForm)
+    assert isinstance(choose("auto", large), Benders)
+    assert isinstance(choose("auto", altered(large, cvar_weight=0.5)), ExtensiveForm)
+    assert isinstance(choose("extensive", large), ExtensiveForm)
+    assert isinstance(choose("benders", small), Benders)
+    assert METHODS == ("auto", "extensive", "benders")
+    with pytest.raises(ValueError, match="unknown method 'magic'"):
+        choose("magic", small)
+    with pytest.raises(ValueError, match="cvar_weight = 0"):
+        choose("benders", altered(small, cvar_weight=0.5))
+    with pytest.raises(ValueError, match="without CVaR"):
+        Benders().solve(altered(small, cvar_weight=0.5), EXACT)
+
+
+class TestSubproblems:
+    """Value and gradient of the recourse at random first-stage points."""
+
+    names = ("stock", "transfers", "three stages", "fairness", "two materials", "partly available", 24, 29, 33)
+
+    @staticmethod
+    def points(i: Instance, count: int, seed: int) -> tuple[Subproblems, list[np.ndarray], list[Decision]]:
+        """Points of whole and of fractional select and rights within what is supplied."""
+        compiled = compile_model(build_extensive_form(i))
+        rng = np.random.default_rng(seed)
+        decisions = []
+        for _ in range(count):
+            raw = {key: rng.random() for key in i.options}
+            taken = {p: sum(x for key, x in raw.items() if key[0] == p) for p in i.projects}
+            part = {p: rng.random() for p in i.projects}
+            select = {key: x / taken[key[0]] * part[key[0]] for key, x in raw.items()}
+            free = {key: 1.0 - i.max_precommitted[i.projects.index(key[0])] for key in i.options}
+            rights = {c: rng.random() * free[c[1:]] * select[c[1:]] / len(i.regions) for c in i.claims}
+            purchase = {key: 10.0 * rng.random() for key in i.purchases}
+            decisions.append(Decision(select=select, rights=rights, purchase=purchase))
+        problems = split(compiled, i.scenarios.size, len(i.materials))
+        return problems, [compiled.values(d) for d in decisions], decisions
+
+    @pytest.mark.parametrize("name", names)
+    def test_values_are_the_recourse(self, name: str | int) -> None:
+        i = instance(name)
+        problems, points, decisions = self.points(i, 3, 1)
+        with ThreadPoolExecutor(1) as pool:
+            for x, decision in zip(points, decisions, strict=True):
+                values, _ = problems.evaluate(x, pool)
+                for s, p in enumerate(i.scenarios.probability):
+                    assert values[s].sum() == pytest.approx(p * recourse_value(i, decision, s)[1]["total"], abs=1e-6)
+
+    @pytest.mark.parametrize("name", names)
+    def test_cuts_never_cut_off_a_value(self, name: str | int) -> None:
+        """value(y) >= value(x) + gradient(x) (y - x), for every scenario and material."""
+        problems, points, _ = self.points(instance(name), 8, 2)
+        with ThreadPoolExecutor(1) as pool:
+            found = [problems.evaluate(x, pool) for x in points]
+        for x, (value, gradient) in zip(points, found, strict=True):
+            for y, (other, _) in zip(points, found, strict=True):
+                assert (other >= value + gradient @ (y - x) - 1e-7).all()
+
+    @pytest.mark.parametrize("name", names)
+    def test_gradient_by_finite_differences(self, name: str | int) -> None:
+        """Along random directions; a kink within the step shows in a one-sided slope below the other."""
+        problems, points, _ = self.points(instance(name), 4, 3)
+        rng, step, smooth = np.random.default_rng(4), 1e-5, 0
+        with ThreadPoolExecutor(1) as pool:
+            for x in points:
+                along = rng.normal(size=x.size) * (x > 0)
+                middle, gradient = problems.evaluate(x, pool)
+                ahead, back = problems.evaluate(x + step * along, pool)[0], problems.evaluate(x - step * along, pool)[0]
+                right, left, slope = (ahead - middle) / step, (middle - back) / step, gradient @ along
+                assert (left - 1e-4 <= slope).all()
+                assert (slope <= right + 1e-4).all()
+                smooth += int(np.abs(right - left).max() < 1e-3)
+        assert smooth >= 2
+
+    def test_a_part_per_material(self) -> None:
+        i = instance("two materials")
+        problems, _, _ = self.points(i, 1, 1)
+        assert problems.labels == 2
+        assert {label for s in problems.scenarios for label in s.parts} == {0, 1}
+
+    def test_specks_of_tolerance_are_no_error(self) -> None:
+        """Rights a hair above what is selected would make supply negative: it counts as zero."""
+        i = with_transfers(rich(tiny_instance()))
+        problems, points, _ = self.points(i, 1, 5)
+        x = np.zeros_like(points[0])
+        compiled = compile_model(build_extensive_form(i))
+        rights = [n for n, c in enumerate(compiled.first_stage) if compiled.columns[c][0] == "rights"]
+        with ThreadPoolExecutor(1) as pool:
+            plain = problems.evaluate(x, pool)[0]
+            x[rights] = 1e-9
+            assert problems.evaluate(x, pool)[0] == pytest.approx(plain, abs=1e-6)
