@@ -23,15 +23,21 @@ class Horizon:
 
     first_year: int = setting("integer", "first year modelled", unit="year")
     last_year: int = setting("integer", "last year modelled", unit="year")
-    windows: tuple[int, ...] = setting("numbers", "years in which the fund may commit; only the first is advice", unit="years")
+    windows: tuple[int, ...] = setting(
+        "numbers", "years in which the fund may commit; only the first is advice", unit="years"
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
 class Objective:
     """Section ``[objective]``: what is minimised."""
 
-    discount_rate: float = setting("number", "real rate at which later shortfall counts less", unit="1/y", default=0.03, lower=0.0)
-    cost_weight: float = amount("weighted tonnes that a USD M of expected public cost counts as", unit="weighted t/USD M", default=0.01)
+    discount_rate: float = setting(
+        "number", "real rate at which later shortfall counts less", unit="1/y", default=0.03, lower=0.0
+    )
+    cost_weight: float = amount(
+        "weighted tonnes that a USD M of expected public cost counts as", unit="weighted t/USD M", default=0.01
+    )
     transfer_cost: float = amount("tiny cost of a transfer, against loops", unit="weighted t/t", default=1e-4)
     fairness_weight: float = amount(
         "how much the worst shortfall ratio counts, relative to all regions being that short", unit="ratio", default=0.1
@@ -44,7 +50,12 @@ class Risk:
 
     cvar_weight: float = share("lambda: weight of the CVaR against the mean", default=0.0)
     cvar_level: float = setting(
-        "number", "beta: the CVaR is the mean of the worst 1 - beta", unit="fraction", default=0.95, lower=0.0, upper=0.9999
+        "number",
+        "beta: the CVaR is the mean of the worst 1 - beta",
+        unit="fraction",
+        default=0.95,
+        lower=0.0,
+        upper=0.9999,
     )
 
 
@@ -58,7 +69,9 @@ class Sampling:
         "text", "how they are drawn", default="monte_carlo", choices=("monte_carlo", "sobol", "latin_hypercube")
     )
     uncertain_rates: bool = setting("flag", "draw hazard rates from their posterior", unit="", default=True)
-    cost_scenarios: int = setting("integer", "scenarios on which charges are estimated", unit="scenarios", default=400, lower=1)
+    cost_scenarios: int = setting(
+        "integer", "scenarios on which charges are estimated", unit="scenarios", default=400, lower=1
+    )
     cost_seed: int = setting("integer", "seed of that sample", unit="", default=20_000, lower=0)
     tension_persistence: float = share("yearly persistence of the common tension factor", default=0.6)
     demand_correlation: float = share("correlation of demand paths across regions and materials", default=0.5)
@@ -93,7 +106,9 @@ class Alliance:
 
     mutual_support: bool = setting("flag", "regions pass supply on to one another", unit="", default=True)
     joint_procurement: bool = setting("flag", "supply at stages without demand is shared fully", unit="", default=True)
-    fair_distribution: bool = setting("flag", "the worst shortfall ratio counts in the objective", unit="", default=False)
+    fair_distribution: bool = setting(
+        "flag", "the worst shortfall ratio counts in the objective", unit="", default=False
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,11 +123,15 @@ class Finance:
     royalty: float = share("royalty on revenue", default=0.03)
     fixed_opex: float = share("part of operating cost that does not vary with output", default=0.4)
     depreciation_y: float = setting("number", "straight-line tax depreciation", unit="y", default=15.0, above=0.0)
-    sponsor_equity_construction: float = share("sponsor's equity in uses: under construction or brownfield", default=0.35)
+    sponsor_equity_construction: float = share(
+        "sponsor's equity in uses: under construction or brownfield", default=0.35
+    )
     sponsor_equity_dfs: float = share("the same, with a definitive feasibility study", default=0.25)
     sponsor_equity_pfs: float = share("the same, with a pre-feasibility study", default=0.20)
     sponsor_equity_early: float = share("the same, earlier", default=0.15)
-    contracted_tranche: float = setting("number", "tranche at which debt is sized as contracted", unit="fraction", default=0.6, above=0.0, upper=1.0)
+    contracted_tranche: float = setting(
+        "number", "tranche at which debt is sized as contracted", unit="fraction", default=0.6, above=0.0, upper=1.0
+    )
     dscr_merchant: float = setting("number", "debt service cover, merchant", unit="ratio", default=1.8, lower=1.0)
     dscr_contracted: float = setting("number", "the same, contracted", unit="ratio", default=1.35, lower=1.0)
     dscr_guaranteed: float = setting("number", "the same, public or guaranteed", unit="ratio", default=1.15, lower=1.0)
@@ -122,19 +141,37 @@ class Finance:
     rate_merchant: float = amount("real interest, merchant", unit="1/y", default=0.085)
     rate_contracted: float = amount("the same, contracted", unit="1/y", default=0.065)
     rate_guaranteed: float = amount("the same, public or guaranteed", unit="1/y", default=0.035)
-    deck_merchant: float = setting("number", "lenders' price deck over the expected price", unit="ratio", default=0.65, above=0.0)
+    deck_merchant: float = setting(
+        "number", "lenders' price deck over the expected price", unit="ratio", default=0.65, above=0.0
+    )
     max_gearing: float = share("most debt, as a share of uses", default=0.70)
-    debt_capacity_cover: float = setting("number", "expected cash flow over all debt, at least", unit="ratio", default=1.15, lower=1.0)
+    debt_capacity_cover: float = setting(
+        "number", "expected cash flow over all debt, at least", unit="ratio", default=1.15, lower=1.0
+    )
     reserve_life_share: float = share("tenor at most this share of life", default=0.75)
     cost_of_capital: float = amount("real return in full cost", unit="1/y", default=0.10)
     cost_years: float = setting("number", "years of the annuity in full cost", unit="y", default=20.0, above=0.0)
-    strike_ceiling: float = setting("number", "strike over expected price, at most, on the value-weighted basket", unit="ratio", default=1.6, above=0.0)
-    strike_index_inflation: float = amount("inflation that erodes a strike without indexation", unit="1/y", default=0.025)
+    strike_ceiling: float = setting(
+        "number",
+        "strike over expected price, at most, on the value-weighted basket",
+        unit="ratio",
+        default=1.6,
+        above=0.0,
+    )
+    strike_index_inflation: float = amount(
+        "inflation that erodes a strike without indexation", unit="1/y", default=0.025
+    )
     overrun_facility: float = amount("facility beyond contingency, on capex", unit="fraction", default=0.085)
-    overrun_call: float = amount("pro-rata call on members beyond the facility, on capex", unit="fraction", default=0.20)
+    overrun_call: float = amount(
+        "pro-rata call on members beyond the facility, on capex", unit="fraction", default=0.20
+    )
     deferral_y: float = amount("years a public lender defers service", unit="y", default=3.0)
-    distribution_months: float = amount("cash kept before distribution, of opex and service", unit="months", default=6.0)
-    restart_price: float = setting("number", "price over cash cost at which a closed plant restarts", unit="ratio", default=1.15, above=0.0)
+    distribution_months: float = amount(
+        "cash kept before distribution, of opex and service", unit="months", default=6.0
+    )
+    restart_price: float = setting(
+        "number", "price over cash cost at which a closed plant restarts", unit="ratio", default=1.15, above=0.0
+    )
     restart_lag_y: float = amount("time a restart takes", unit="y", default=1.5)
     restart_cost: float = amount("cost of a restart on capex", unit="fraction", default=0.10)
     restart_success: float = share("probability that a restart works", default=0.5)
@@ -142,13 +179,17 @@ class Finance:
     lapse_delay_y: float = amount("delay after which contracts lapse", unit="y", default=3.0)
     support_uplift: float = share("added by support to the probability of success", default=0.2)
     success_ceiling: float = share("highest probability of success", default=0.95)
-    unaided_full: float = share("probability of closing unaided where private sources cover uses, over that with support", default=1.0)
+    unaided_full: float = share(
+        "probability of closing unaided where private sources cover uses, over that with support", default=1.0
+    )
     unaided_most: float = share("the same where they cover at least 80 %", default=0.7)
     unaided_part: float = share("the same below", default=0.4)
     takeover_rate: float = amount("takeovers by rivals a year after close", unit="1/y", default=0.02)
     risk_free: float = amount("real rate at which public cash flows are discounted", unit="1/y", default=0.02)
     asset_premium: float = amount("risk premium of loans and equity under fair value", unit="1/y", default=0.04)
-    price_premium: float = amount("risk premium in the drift of prices: removed for contract payouts under fair value", unit="1/y", default=0.03)
+    price_premium: float = amount(
+        "risk premium in the drift of prices: removed for contract payouts under fair value", unit="1/y", default=0.03
+    )
     low_quantile: float = share("quantile of the yearly price that is P_low", default=0.05)
     provision_rate: float = share("share of maximum exposure provisioned", default=0.5)
     lgd_construction: float = share("loss given default before completion", default=0.70)

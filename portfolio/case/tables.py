@@ -53,12 +53,8 @@ class Material:
 
     material: str = column("text", "short name", key=True)
     name: str = column("text", "full name", default="")
-    price_now: float = column(
-        "number", "reference price in the base year", unit="USD/kg oxide", above=0.0
-    )
-    price_longrun: float = column(
-        "number", "forecast level to which the price tends", unit="USD/kg oxide", above=0.0
-    )
+    price_now: float = column("number", "reference price in the base year", unit="USD/kg oxide", above=0.0)
+    price_longrun: float = column("number", "forecast level to which the price tends", unit="USD/kg oxide", above=0.0)
     volatility: float = amount("yearly volatility of the log price, slump years apart", unit="1/y^0.5")
     halflife_y: float = column("number", "half-life of deviations from the forecast", unit="y", above=0.0)
     price_loading: float = column(
@@ -86,9 +82,7 @@ class Material:
     deep_factor: float = column(
         "number", "weight of a deep shortfall over a shallow one", unit="ratio", default=1.0, lower=1.0
     )
-    shallow_share: float = share(
-        "share of demand whose loss is shallow: thrifting and private inventory", default=0.0
-    )
+    shallow_share: float = share("share of demand whose loss is shallow: thrifting and private inventory", default=0.0)
     source: str = provenance()
     confidence: str = confidence()
 
@@ -108,9 +102,7 @@ class Stage:
         above=0.0,
         upper=1.0,
     )
-    solidarity: float = share(
-        "share of its supply that a region passes on to a partner (mutual support)", default=0.0
-    )
+    solidarity: float = share("share of its supply that a region passes on to a partner (mutual support)", default=0.0)
     stock: bool = column("flag", "1 where the public stockpile is held: one stage at most", unit="", default=False)
     source: str = provenance()
     confidence: str = confidence()
@@ -183,7 +175,9 @@ class Hazard:
         default=1.0,
     )
     severity_mean: float = share("mean share lost while it lasts", default=0.0)
-    severity_sd: float = amount("standard deviation of the share lost (beta distribution)", unit="fraction", default=0.0)
+    severity_sd: float = amount(
+        "standard deviation of the share lost (beta distribution)", unit="fraction", default=0.0
+    )
     duration_median_months: float = column("number", "median duration", unit="months", above=0.0)
     duration_sigma: float = amount("sigma of the log duration", unit="", default=0.0)
     price_factor: float = column(
@@ -254,8 +248,12 @@ class ProjectOutput:
     payable: float = amount("revenue as a share of the oxide price, or of the spread it keeps", unit="fraction")
     fee_usd_kg: float = amount("revenue per kg on top: toll or conversion margin", unit="USD/kg oxide", default=0.0)
     precommitted: float = share("share of output already promised", default=0.0)
-    precommitted_region: str = column("text", "region it is promised to; empty: elsewhere", default="", refers="regions")
-    precommitted_until: int | None = column("integer", "last year of the promise; empty: always", unit="year", default=None)
+    precommitted_region: str = column(
+        "text", "region it is promised to; empty: elsewhere", default="", refers="regions"
+    )
+    precommitted_until: int | None = column(
+        "integer", "last year of the promise; empty: always", unit="year", default=None
+    )
     source: str = provenance()
     confidence: str = confidence()
 
@@ -281,10 +279,14 @@ class Structure:
     )
     term_y: float = column("number", "length of contracts and rights", unit="y", default=12.0, above=0.0)
     term_from: str = column(
-        "text", "term runs from start of operation, or from planned start by the calendar",
-        default="operation", choices=("operation", "calendar"),
+        "text",
+        "term runs from start of operation, or from planned start by the calendar",
+        default="operation",
+        choices=("operation", "calendar"),
     )
-    index: str = column("text", "strike indexed to prices, or fixed in money of the day", default="cpi", choices=("none", "cpi"))
+    index: str = column(
+        "text", "strike indexed to prices, or fixed in money of the day", default="cpi", choices=("none", "cpi")
+    )
     source: str = provenance()
     confidence: str = confidence()
 
@@ -294,9 +296,7 @@ class Instrument:
     """One way of supporting a project."""
 
     instrument: str = column("text", "short name", key=True)
-    kind: str = column(
-        "text", "what it is", choices=("loan", "equity", "grant", "guarantee", "cfd", "offtake")
-    )
+    kind: str = column("text", "what it is", choices=("loan", "equity", "grant", "guarantee", "cfd", "offtake"))
     materials: tuple[str, ...] = column(
         "list", "materials it may serve: a project must yield no other", default=ANY, refers="materials"
     )
