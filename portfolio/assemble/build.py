@@ -11,6 +11,7 @@ import numpy.typing as npt
 from models import Instance, Option, Scenarios, Share
 from models.instance import OptionKey, ShareKey
 from portfolio.assemble import supply
+from portfolio.assemble.affordable import without_impossible
 from portfolio.assemble.options import NEGLIGIBLE, Choice, LeftOut, choices, keys, option
 from portfolio.case.records import Case
 from portfolio.case.tables import Instrument
@@ -127,6 +128,7 @@ def assemble(case: Case, drivers: Drivers, cost_drivers: Drivers, report: Report
         cost_weight=case.settings.objective.cost_weight,
         scenarios=_scenarios(case, drivers, offers, simulated, price),
     )
+    instance, impossible = without_impossible(instance)
     return Assembly(
         case=case,
         instance=instance,
@@ -134,8 +136,8 @@ def assemble(case: Case, drivers: Drivers, cost_drivers: Drivers, report: Report
         cost_drivers=cost_drivers,
         price=price,
         choices={(c.project.project, c.structure.structure): c for c in kept},
-        commitments=simulated.commitments,
-        left_out=left + simulated.left_out,
+        commitments={key: simulated.commitments[key] for key in instance.shares},
+        left_out=left + simulated.left_out + impossible,
         incumbents=offers.by_supplier,
     )
 

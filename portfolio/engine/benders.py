@@ -16,6 +16,7 @@ import numpy.typing as npt
 from scipy import sparse
 
 from models import Decision, Instance, build_extensive_form
+from portfolio.assemble.affordable import knapsack_rows, least_charges
 from portfolio.engine.compile import FIRST_STAGE, Compiled, compile_model
 from portfolio.engine.highs import LinearProgram, load, solve
 from portfolio.engine.protocol import Limits, Progress, ProgressCall, Solution, Status
@@ -50,6 +51,17 @@ class Master:
         self.rows.append(block)
         self.lower.append(constants)
         return block, constants
+
+    def purge(self, point: Array) -> None:
+        """Drop cuts that are slack at a point (x, theta); what they said is learnt again where it matters."""
+        kept: list[sparse.csr_array] = []
+        lower: list[Array] = []
+        for block, constants in zip(self.rows, self.lower, strict=True):
+            tight = np.flatnonzero(block @ point - constants <= 1e-6 * (1.0 + np.abs(constants)))
+            if tight.size:
+                kept.append(sparse.csr_array(block[tight]))
+                lower.append(constants[tight])
+        self.rows, self.lower = kept, lower
 
     def with_cuts(self) -> LinearProgram:
         """The whole master as one programme."""
@@ -146,7 +158,7 @@ class Benders:
         count = instance.scenarios.size
         problems = split(compiled, count, len(instance.materials))
         groups = np.arange(count) % min(self.groups, count)
-        master = _master(compiled, int(groups.max() + 1) * problems.labels)
+        master = _master(compiled, instance, int(groups.max() + 1) * problems.labels)
         seconds = {"build": time.perf_counter() - begin}
         with ThreadPoolExecutor(threads(limits.threads)) as pool:
             search = Search(compiled, problems, master, groups, pool, limits, begin, progress)
@@ -188,25 +200,38 @@ def _run(search: Search, instance: Instance, start: Decision | None, seconds: di
     return Status.OPTIMAL if search.done else Status.TIME_LIMIT
 
 
-def _master(compiled: Compiled, thetas: int) -> Master:
-    """First stage alone, with theta >= 0 (all weights are non-negative)."""
+def _master(compiled: Compiled, instance: Instance, thetas: int) -> Master:
+    """First stage alone with knapsack rows on least charges, and theta >= 0 (all weights are non-negative)."""
     program, first = compiled.program, compiled.first_stage
     rows = np.flatnonzero(compiled.row_owner == FIRST_STAGE)
     own = sparse.csr_array(program.matrix)[rows][:, first]
+    fits, room = _knapsack(compiled, instance)
+    matrix = sparse.vstack([own, fits])
     zeros, ones = np.zeros(thetas), np.ones(thetas)
     return Master(
         LinearProgram(
             cost=np.concatenate([program.cost[first], ones]),
             offset=program.offset,
-            matrix=sparse.csc_array(sparse.hstack([own, sparse.csr_array((rows.size, thetas))])),
-            row_lower=program.row_lower[rows],
-            row_upper=program.row_upper[rows],
+            matrix=sparse.csc_array(sparse.hstack([matrix, sparse.csr_array((matrix.shape[0], thetas))])),
+            row_lower=np.concatenate([program.row_lower[rows], np.full(room.size, -np.inf)]),
+            row_upper=np.concatenate([program.row_upper[rows], room]),
             lower=np.concatenate([program.lower[first], zeros]),
             upper=np.concatenate([program.upper[first], np.full(thetas, np.inf)]),
             integer=np.concatenate([program.integer[first], np.zeros(thetas, dtype=bool)]),
         ),
         thetas,
     )
+
+
+def _knapsack(compiled: Compiled, instance: Instance) -> tuple[sparse.csr_array, Array]:
+    """Knapsack rows over the first-stage columns and their limits."""
+    place = {compiled.columns[c]: n for n, c in enumerate(compiled.first_stage)}
+    found = list(knapsack_rows(instance, least_charges(instance)))
+    matrix = sparse.lil_array((len(found), compiled.first_stage.size))
+    for n, (row, _) in enumerate(found):
+        for key, charge in row.items():
+            matrix[n, place["select", key]] = charge
+    return sparse.csr_array(matrix), np.array([limit for _, limit in found])
 
 
 def _linear_phase(search: Search) -> bool:
@@ -235,6 +260,7 @@ def _linear_phase(search: Search) -> bool:
         search.tell()
         if best - search.bound <= FLAT * abs(best) or search.left_s <= 0 or search.done:
             break
+    search.master.purge(np.asarray(solver.getSolution().col_value))
     return True
 
 
