@@ -19,7 +19,7 @@ from portfolio.case.ordering import ordered
 from portfolio.engine import METHODS, choose
 from portfolio.engine.compile import compile_model
 from portfolio.engine.protocol import Engine, Limits, Progress, Solution, Status
-from portfolio.evaluate.feasibility import diagnose, unsupportable
+from portfolio.evaluate.feasibility import explain, unsupportable
 from portfolio.evaluate.measures import WITH, WITHOUT, scenario_table, shortfall_table, supply_table
 from portfolio.evaluate.outcomes import Outcomes, Recourse, objective
 from portfolio.report.folder import OutputError, check_target
@@ -254,9 +254,8 @@ def _assemble(case: Case, clock: _Clock) -> Assembly:
 
 def _search(engine: Engine, assembly: Assembly, limits: Limits, clock: _Clock) -> Solution:
     """Solve, unless a project that must be supported cannot be."""
-    barred = unsupportable(assembly.instance, assembly.left_out)
-    if barred:
-        raise NoPortfolioError(barred)
+    if unsupportable(assembly.instance, assembly.left_out):
+        raise NoPortfolioError(explain(assembly))
 
     def relay(state: Progress) -> None:
         clock.tell(Step("solving", objective=state.objective, bound=state.bound, seconds=state.seconds))
@@ -270,7 +269,7 @@ def _search(engine: Engine, assembly: Assembly, limits: Limits, clock: _Clock) -
 
 def _why_none(assembly: Assembly, solution: Solution) -> tuple[str, ...]:
     if solution.status is Status.INFEASIBLE:
-        return diagnose(assembly.instance)
+        return explain(assembly)
     return (f"{solution.status.value} before any portfolio was found; give it more time",)
 
 

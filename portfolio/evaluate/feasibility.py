@@ -10,7 +10,7 @@ import pyomo.environ as pyo
 
 from models import Decision, Instance
 from models.first_stage import add_first_stage, add_variables, charged, placeable
-from portfolio.assemble import LeftOut
+from portfolio.assemble import Assembly, LeftOut, assemble
 from portfolio.engine.compile import compile_model
 from portfolio.engine.highs import solve
 
@@ -32,6 +32,40 @@ def unsupportable(instance: Instance, left_out: Iterable[LeftOut]) -> tuple[str,
         f"{p} must be supported (policy.must), but no way to finance it is left: {'; '.join(why[p]) or 'unknown'}"
         for p in sorted(instance.must - having)
     )
+
+
+def unfiltered(assembly: Assembly) -> Assembly:
+    """Assemble again without leaving out options that budgets, lines or caps alone rule out.
+
+    Those options are what a diagnosis has to try: the limits themselves are as they were.
+    """
+    case, known = assembly.case, assembly.instance
+    policy = replace(case.settings.policy, max_project_share=1.0, max_country_share=1.0)
+    ample = replace(
+        case,
+        settings=replace(case.settings, policy=policy),
+        budgets=tuple(replace(b, budget_usd_m=b.budget_usd_m + AMPLE) for b in case.budgets),
+        members=tuple(replace(m, liquidity_line_usd_m=AMPLE) for m in case.members),
+        eligibility=tuple(replace(e, max_share=1.0) for e in case.eligibility),
+    )
+    found = assemble(ample, assembly.drivers, assembly.cost_drivers)
+    caps = {(e.member, e.instrument): e.max_share for e in case.eligibility}
+    instance = replace(
+        found.instance,
+        budget=known.budget,
+        liquidity=known.liquidity,
+        cost_key=known.cost_key,
+        max_project_share=known.max_project_share,
+        max_country_share=known.max_country_share,
+        shares={key: replace(share, cap=caps[key[0], key[2]]) for key, share in found.instance.shares.items()},
+    )
+    return replace(found, case=case, instance=instance)
+
+
+def explain(assembly: Assembly) -> tuple[str, ...]:
+    """Say why an assembly admits no portfolio: projects without any option first, else rules one at a time."""
+    whole = unfiltered(assembly)
+    return unsupportable(whole.instance, whole.left_out) or diagnose(whole.instance)
 
 
 def cheapest(instance: Instance) -> Decision | None:
