@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import re
 import sys
 import traceback
@@ -35,6 +36,9 @@ class Commands(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run a command; exit codes are those of the README."""
+        # Pyomo warns on stdout unless the root logger has a handler; this one writes warnings to stderr.
+        if logging.lastResort is not None:
+            logging.getLogger().addHandler(logging.lastResort)
         try:
             return super().invoke(ctx)
         except (click.ClickException, click.exceptions.Exit, click.Abort):

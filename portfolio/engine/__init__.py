@@ -13,19 +13,17 @@ SMALL = 500
 
 
 def choose(method: str, instance: Instance) -> Engine:
-    """Return the engine of a name; ``auto`` takes the extensive form where it is small or the CVaR counts.
+    """Return the engine of a name; ``auto`` takes the extensive form where it is small, else the decomposition.
 
     Raises
     ------
     ValueError
-        Where there is no engine of that name, or the decomposition is asked for with a CVaR in the objective.
+        Where there is no engine of that name.
     """
     if method not in METHODS:
         raise ValueError(f"unknown method {method!r}: one of {', '.join(METHODS)}")
-    if method == "benders" and instance.cvar_weight > 0:
-        raise ValueError("method benders serves risk.cvar_weight = 0 only: use extensive")
     small = len(instance.options) * instance.scenarios.size <= SMALL
-    if method == "extensive" or (method == "auto" and (small or instance.cvar_weight > 0)):
+    if method == "extensive" or (method == "auto" and small):
         return ExtensiveForm()
     return Benders()
 

@@ -1,7 +1,7 @@
 """Decomposition: a master over commitments with cuts from the scenarios (L-shaped, multi-cut by group and material).
 
 Bounds are proven at any time: the bound is the master's, the objective that of a portfolio whose every scenario was
-solved. Serves programmes without CVaR; :func:`portfolio.engine.choose` falls back to the extensive form otherwise.
+solved.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ import numpy.typing as npt
 from scipy import sparse
 
 from models import Decision, Instance, build_extensive_form
-from portfolio.assemble.affordable import knapsack_rows, least_charges
-from portfolio.engine.compile import FIRST_STAGE, Compiled, compile_model
+from portfolio.engine.compile import Compiled, compile_model
 from portfolio.engine.highs import LinearProgram, load, solve
+from portfolio.engine.master import Master, make_master
 from portfolio.engine.protocol import Limits, Progress, ProgressCall, Solution, Status
-from portfolio.engine.subproblems import Subproblems, split, threads
+from portfolio.engine.subproblems import Subproblems, recourse_cost, split, threads
 
 Array = npt.NDArray[np.float64]
 
@@ -37,48 +37,10 @@ FLAT = 1e-4
 
 
 @dataclass
-class Master:
-    """First-stage rows and cuts over (x, theta); theta[g, m] bounds the expected recourse of a group and material."""
-
-    program: LinearProgram
-    thetas: int
-    rows: list[sparse.csr_array] = field(default_factory=list)
-    lower: list[Array] = field(default_factory=list)
-
-    def add(self, gradients: Array, constants: Array) -> tuple[sparse.csr_array, Array]:
-        """Add theta_n >= constants_n + gradients_n x for every n; return the rows as added."""
-        block = sparse.csr_array(sparse.hstack([sparse.csr_array(-gradients), sparse.eye_array(self.thetas)]))
-        self.rows.append(block)
-        self.lower.append(constants)
-        return block, constants
-
-    def purge(self, point: Array) -> None:
-        """Drop cuts that are slack at a point (x, theta); what they said is learnt again where it matters."""
-        kept: list[sparse.csr_array] = []
-        lower: list[Array] = []
-        for block, constants in zip(self.rows, self.lower, strict=True):
-            tight = np.flatnonzero(block @ point - constants <= 1e-6 * (1.0 + np.abs(constants)))
-            if tight.size:
-                kept.append(sparse.csr_array(block[tight]))
-                lower.append(constants[tight])
-        self.rows, self.lower = kept, lower
-
-    def with_cuts(self) -> LinearProgram:
-        """The whole master as one programme."""
-        matrix = sparse.csc_array(sparse.vstack([sparse.csr_array(self.program.matrix), *self.rows]))
-        extra = np.concatenate([np.zeros(0), *self.lower])
-        return replace(
-            self.program,
-            matrix=matrix,
-            row_lower=np.concatenate([self.program.row_lower, extra]),
-            row_upper=np.concatenate([self.program.row_upper, np.full(extra.size, np.inf)]),
-        )
-
-
-@dataclass
 class Search:
     """State of a solve: the best point, its objective, and the proven bound."""
 
+    instance: Instance
     compiled: Compiled
     problems: Subproblems
     master: Master
@@ -106,18 +68,35 @@ class Search:
     def evaluate(self, x: Array, *, whole: bool) -> float:
         """Objective at a first-stage point, adding its cuts; a whole (integer) point may become the best."""
         values, gradients = self.problems.evaluate(x, self.pool)
-        count = self.groups.max() + 1
-        shape = (count * self.problems.labels, x.size)
-        value, gradient = np.zeros((count, self.problems.labels)), np.zeros((count, self.problems.labels, x.size))
-        np.add.at(value, self.groups, values)
-        np.add.at(gradient, self.groups, gradients)
-        flat = gradient.reshape(shape)
-        flat[np.abs(flat) < 1e-11] = 0.0
-        self.master.add(flat, value.ravel() - flat @ x)
-        total = float(self.first_cost @ x + self.compiled.program.offset + values.sum())
+        p = self.instance.scenarios.probability
+        value = self._grouped(p[:, None] * values)
+        gradient = self._grouped(p[:, None, None] * gradients)
+        self.master.add(value.ravel(), gradient.reshape(value.size, x.size), x)
+        risk, outcome = self.instance.cvar_weight, values.sum(axis=1)
+        total = float(self.first_cost @ x + self.compiled.program.offset + (1.0 - risk) * (p @ outcome))
+        if risk > 0:
+            total += risk * self._tail(outcome, gradients.sum(axis=1), x)
         if whole and total < self.objective:
             self.objective, self.best = total, x.copy()
         return total
+
+    def _tail(self, outcome: Array, gradient: Array, x: Array) -> float:
+        """CVaR of the outcomes, adding the cuts of the scenarios beyond its quantile."""
+        p, level = self.instance.scenarios.probability, self.instance.cvar_level
+        order = np.argsort(outcome, kind="stable")
+        quantile = float(outcome[order][np.searchsorted(np.cumsum(p[order]), level - 1e-12)])
+        for tail in (outcome > quantile, outcome >= quantile):  # both: either alone leaves eta free on one side
+            mass = np.where(tail, p, 0.0)
+            weighted = self._grouped(mass[:, None] * gradient)
+            self.master.add_tail(self._grouped(mass * outcome), weighted, self._grouped(mass), x)
+        beyond = np.where(outcome > quantile, p, 0.0)
+        return quantile + float(beyond @ (outcome - quantile)) / (1.0 - level)
+
+    def _grouped(self, values: Array) -> Array:
+        """Sums over the scenarios of each group, along the first axis."""
+        found = np.zeros((int(self.groups.max()) + 1, *values.shape[1:]))
+        np.add.at(found, self.groups, values)
+        return found
 
     @property
     def first_cost(self) -> Array:
@@ -144,24 +123,16 @@ class Benders:
         start: Decision | None = None,
         progress: ProgressCall | None = None,
     ) -> Solution:
-        """Minimise the objective of an instance without CVaR.
-
-        Raises
-        ------
-        ValueError
-            Where the instance has a CVaR weight.
-        """
-        if instance.cvar_weight > 0:
-            raise ValueError("the decomposition serves instances without CVaR; use the extensive form")
+        """Minimise the objective of an instance; ``start`` is tried beside supporting nothing."""
         begin = time.perf_counter()
         compiled = compile_model(build_extensive_form(instance))
         count = instance.scenarios.size
-        problems = split(compiled, count, len(instance.materials))
+        problems = split(compiled, count, len(instance.materials), recourse_cost(instance, compiled))
         groups = np.arange(count) % min(self.groups, count)
-        master = _master(compiled, instance, int(groups.max() + 1) * problems.labels)
+        master = make_master(compiled, instance, int(groups.max()) + 1)
         seconds = {"build": time.perf_counter() - begin}
         with ThreadPoolExecutor(threads(limits.threads)) as pool:
-            search = Search(compiled, problems, master, groups, pool, limits, begin, progress)
+            search = Search(instance, compiled, problems, master, groups, pool, limits, begin, progress)
             status = _run(search, instance, start, seconds)
         size = {
             "rows": int(compiled.program.matrix.shape[0]),
@@ -198,40 +169,6 @@ def _run(search: Search, instance: Instance, start: Decision | None, seconds: di
     except KeyboardInterrupt:
         return Status.INTERRUPTED
     return Status.OPTIMAL if search.done else Status.TIME_LIMIT
-
-
-def _master(compiled: Compiled, instance: Instance, thetas: int) -> Master:
-    """First stage alone with knapsack rows on least charges, and theta >= 0 (all weights are non-negative)."""
-    program, first = compiled.program, compiled.first_stage
-    rows = np.flatnonzero(compiled.row_owner == FIRST_STAGE)
-    own = sparse.csr_array(program.matrix)[rows][:, first]
-    fits, room = _knapsack(compiled, instance)
-    matrix = sparse.vstack([own, fits])
-    zeros, ones = np.zeros(thetas), np.ones(thetas)
-    return Master(
-        LinearProgram(
-            cost=np.concatenate([program.cost[first], ones]),
-            offset=program.offset,
-            matrix=sparse.csc_array(sparse.hstack([matrix, sparse.csr_array((matrix.shape[0], thetas))])),
-            row_lower=np.concatenate([program.row_lower[rows], np.full(room.size, -np.inf)]),
-            row_upper=np.concatenate([program.row_upper[rows], room]),
-            lower=np.concatenate([program.lower[first], zeros]),
-            upper=np.concatenate([program.upper[first], np.full(thetas, np.inf)]),
-            integer=np.concatenate([program.integer[first], np.zeros(thetas, dtype=bool)]),
-        ),
-        thetas,
-    )
-
-
-def _knapsack(compiled: Compiled, instance: Instance) -> tuple[sparse.csr_array, Array]:
-    """Knapsack rows over the first-stage columns and their limits."""
-    place = {compiled.columns[c]: n for n, c in enumerate(compiled.first_stage)}
-    found = list(knapsack_rows(instance, least_charges(instance)))
-    matrix = sparse.lil_array((len(found), compiled.first_stage.size))
-    for n, (row, _) in enumerate(found):
-        for key, charge in row.items():
-            matrix[n, place["select", key]] = charge
-    return sparse.csr_array(matrix), np.array([limit for _, limit in found])
 
 
 def _linear_phase(search: Search) -> bool:
@@ -349,7 +286,7 @@ def _continuous(search: Search, x: Array) -> tuple[Array, float]:
     """Best shares, rights and purchases for the binaries of x under the cuts; and the master's value there."""
     program, n = search.master.with_cuts(), x.size
     whole = program.integer.copy()
-    fixed = np.concatenate([x, np.zeros(search.master.thetas)])
+    fixed = np.concatenate([x, np.zeros(program.cost.size - n)])
     result = solve(
         replace(
             program,

@@ -18,6 +18,7 @@ import numpy.typing as npt
 from scipy import sparse
 from scipy.sparse import csgraph
 
+from models import Instance
 from portfolio.engine.compile import Compiled
 from portfolio.engine.highs import LinearProgram, SolverError, load
 
@@ -97,7 +98,7 @@ class Scenario:
 
 @dataclass(frozen=True)
 class Subproblems:
-    """All scenarios of a compiled programme; costs hold the probabilities."""
+    """All scenarios of a compiled programme; values are those of the scenario, not times its probability."""
 
     scenarios: tuple[Scenario, ...]
     labels: int
@@ -118,14 +119,28 @@ def threads(wanted: int) -> int:
     return wanted if wanted > 0 else len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
 
 
-def split(compiled: Compiled, count: int, labels: int, cost: Array | None = None) -> Subproblems:
+def recourse_cost(instance: Instance, compiled: Compiled) -> Array:
+    """What a tonne of every recourse column costs in its scenario: Z plus side costs, not times the probability."""
+    cost = np.zeros(len(compiled.columns))
+    for c, (name, index) in enumerate(compiled.columns):
+        if name == "shallow":
+            cost[c] = instance.weight[0, index[2], index[3]]
+        elif name == "deep":
+            cost[c] = instance.weight[1, index[2], index[3]]
+        elif name == "transfer":
+            cost[c] = instance.transfer_cost
+        elif name == "worst":
+            cost[c] = instance.fairness_weight[index]
+    return cost
+
+
+def split(compiled: Compiled, count: int, labels: int, cost: Array) -> Subproblems:
     """Cut a compiled extensive form into its scenarios; labels are materials.
 
     ``cost`` replaces the programme's costs of all columns, which hold the probabilities (and do not hold the
     recourse where a CVaR counts).
     """
-    if cost is not None:
-        compiled = replace(compiled, program=replace(compiled.program, cost=cost))
+    compiled = replace(compiled, program=replace(compiled.program, cost=cost))
     matrix = sparse.csr_array(compiled.program.matrix)
     first = compiled.first_stage
     return Subproblems(

@@ -181,10 +181,11 @@ def placed_offtake(instance: Instance, decision: Decision) -> tuple[tuple[str, s
     model = pyo.ConcreteModel()
     add_variables(model, instance)
     placeable(model, instance)
+    # Solvers keep bounds to a tolerance only, which is no reason for Pyomo to warn.
     for key in instance.shares:
-        model.share[key].set_value(decision.share.get(key, 0.0))
+        model.share[key].set_value(decision.share.get(key, 0.0), skip_validation=True)
     for claim in instance.claims:
-        model.rights[claim].set_value(decision.rights.get(claim, 0.0))
+        model.rights[claim].set_value(decision.rights.get(claim, 0.0), skip_validation=True)
     worst: dict[tuple[int, int, int], tuple[int, float, float]] = {}
     for r, k, m, t in model.placeable:
         row = model.placeable[r, k, m, t]

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from models import Decision, Instance
 from portfolio.engine.compile import Compiled
-from portfolio.engine.subproblems import Subproblems, split
+from portfolio.engine.subproblems import Subproblems, recourse_cost, split
 
 Array = npt.NDArray[np.float64]
 
@@ -56,7 +56,12 @@ class Recourse:
     @cached_property
     def problems(self) -> Subproblems:
         """Scenario subproblems whose value is what the recourse minimises: Z plus side costs."""
-        return split(self.compiled, self.instance.scenarios.size, len(self.instance.materials), self._cost())
+        return split(
+            self.compiled,
+            self.instance.scenarios.size,
+            len(self.instance.materials),
+            recourse_cost(self.instance, self.compiled),
+        )
 
     def outcomes(self, decision: Decision) -> Outcomes:
         """Solve every scenario under a fixed decision."""
@@ -70,20 +75,6 @@ class Recourse:
             for part in scenario.parts.values():
                 side[s] += self._collect(found, s, part.columns, part.values())
         return Outcomes(**found, weighted=self._weigh(found["shallow"], found["deep"]), side=side)
-
-    def _cost(self) -> Array:
-        """Weights of the recourse columns, those of a scenario alone (not times its probability)."""
-        i, cost = self.instance, np.zeros(len(self.compiled.columns))
-        for c, (name, index) in enumerate(self.compiled.columns):
-            if name == "shallow":
-                cost[c] = i.weight[0, index[2], index[3]]
-            elif name == "deep":
-                cost[c] = i.weight[1, index[2], index[3]]
-            elif name == "transfer":
-                cost[c] = i.transfer_cost
-            elif name == "worst":
-                cost[c] = i.fairness_weight[index]
-        return cost
 
     def _collect(self, found: dict[str, Array], s: int, columns: npt.NDArray[np.int64], x: Array) -> float:
         """Add the values of scenario s to the arrays; return what the objective pays besides Z."""
