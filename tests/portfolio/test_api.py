@@ -20,6 +20,7 @@ from portfolio.case import CaseError, read_case
 from portfolio.case.ordering import ordered
 from portfolio.engine.extensive import ExtensiveForm
 from portfolio.engine.protocol import Solution, Status
+from portfolio.evaluate.feasibility import placed_offtake
 from portfolio.report.folder import OutputError
 
 INPUTS = Path(__file__).resolve().parents[2] / "inputs"
@@ -285,3 +286,13 @@ def test_decision_of_a_run_gives_its_tables(tiny: portfolio.Run) -> None:
     shares = {(k[0], k[1], k[2]): x for k, x in tiny.decision.share.items()}
     table = tiny.portfolio.loc[tiny.portfolio["kind"] != "overhead"]
     assert {(r.member, r.project, r.instrument): r.share for r in table.itertuples()} == pytest.approx(shares)
+
+
+def test_use_of_placeable_offtake_by_hand(tiny: portfolio.Run, caplog: pytest.LogCaptureFixture) -> None:
+    """0.6 of 400 t/y taken where 500 t/y are demanded; a share a rounding error above its bound brings no warning."""
+    key = ("JPF", "INTEG", "offtake", "floor", 2027)
+    decision = replace(tiny.decision, share={**tiny.decision.share, key: 0.6 + 1e-12})
+    ((*where, used, limit),) = placed_offtake(tiny.assembly.instance, decision)
+    assert where == ["JP", "separation", "NdPr", 2029]
+    assert (used, limit) == (pytest.approx(240.0), pytest.approx(500.0))
+    assert not caplog.records

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import logging
 import os
 import signal
 import subprocess
@@ -88,6 +89,21 @@ def test_json_is_all_there_is_on_stdout() -> None:
     assert (data["exit_code"], data["status"], data["run"]) == (0, "solved within the gap", "r")
     assert data["headline"]["shortfall"]["without"]["tonnes_per_year"] == pytest.approx(300.0)
     assert data["headline"]["shortfall"]["with"]["tonnes_per_year"] == pytest.approx(100.0)
+
+
+def test_warnings_of_libraries_go_to_stderr(monkeypatch: pytest.MonkeyPatch) -> None:
+    true_assemble = api.assemble
+
+    def warn(*args: Any, **kwargs: Any) -> Any:
+        logging.getLogger("pyomo.core").warning("mind the gap")
+        print("and the step")  # noqa: T201
+        return true_assemble(*args, **kwargs)
+
+    monkeypatch.setattr(api, "assemble", warn)
+    found = run("solve", TINY, "--json")
+    assert json.loads(found.stdout)["exit_code"] == 0
+    assert "mind the gap" in found.stderr
+    assert "and the step" in found.stderr
 
 
 def test_set_changes_the_answer() -> None:
