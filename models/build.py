@@ -7,7 +7,8 @@ from types import SimpleNamespace
 import pyomo.environ as pyo
 
 from models.decision import Decision
-from models.first_stage import Block, add_first_stage, public_cost, total
+from models.expressions import Block, total
+from models.first_stage import add_first_stage, public_cost
 from models.instance import Instance
 from models.recourse import View, add_recourse, side_costs, weighted_shortfall
 from models.risk import cvar, expectation

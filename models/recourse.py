@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pyomo.environ as pyo
 
-from models.first_stage import Block, total
+from models.expressions import Block, total
 from models.instance import BLOCKS, DISRUPTED, Array, Instance, OptionKey
 
 Spell = tuple[int, int, int]

@@ -7,7 +7,7 @@ from typing import Any
 
 import pyomo.environ as pyo
 
-from models.first_stage import Block, total
+from models.expressions import Block, total
 from models.instance import Instance
 
 

@@ -142,8 +142,8 @@ def solve(
     scenarios: int | None = None,
     seed: int | None = None,
     method: str = "auto",
-    gap: float = 0.02,
-    time_limit: float | None = None,
+    gap: float = 0.03,
+    time_limit: float | None = 240.0,
     threads: int = 0,
     overrides: Sequence[str] = (),
     out: str | PathLike[str] | None = None,
@@ -276,7 +276,7 @@ def _why_none(assembly: Assembly, solution: Solution) -> tuple[str, ...]:
 def _evaluate(case: Case, assembly: Assembly, solution: Solution, decision: Decision, gap: float) -> Run:
     """Measure both worlds on the same scenarios and gather the tables."""
     instance = assembly.instance
-    recourse = Recourse(instance, compile_model(build_extensive_form(instance)))
+    recourse = Recourse(instance, solution.compiled or compile_model(build_extensive_form(instance)))
     without, with_fund = recourse.outcomes(Decision()), recourse.outcomes(decision)
     _confirm(instance, solution, decision, without, with_fund)
     tables = _tables(assembly, decision, without, with_fund)

@@ -174,9 +174,16 @@ def _sizes(case: Case) -> str:
 @click.option("--seed", type=click.IntRange(min=0), help="Seed of the scenarios.  [default: the case's]")
 @click.option("--method", type=click.Choice(["auto", "extensive", "benders"]), default="auto", show_default=True)
 @click.option(
-    "--gap", type=click.FloatRange(0, 1), default=0.02, show_default=True, help="Relative gap at which to stop."
+    "--gap", type=click.FloatRange(0, 1), default=0.03, show_default=True, help="Relative gap at which to stop."
 )
-@click.option("--time-limit", type=click.FloatRange(0, min_open=True), metavar="S", help="Seconds for the search.")
+@click.option(
+    "--time-limit",
+    type=click.FloatRange(0, min_open=True),
+    default=240.0,
+    show_default=True,
+    metavar="S",
+    help="Seconds for the search; stopping there is exit code 3.",
+)
 @set_option
 @click.option("--out", type=click.Path(path_type=Path), help="Run folder.  [default: results/CASE-TIME]")
 @click.option("--json", "as_json", is_flag=True, help="Print the headline as JSON and nothing else.")

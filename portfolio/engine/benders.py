@@ -147,7 +147,7 @@ class Benders:
             x[compiled.first_stage] = search.best
             decision = compiled.decision(x)
         return Solution(
-            status, "benders", search.objective, min(search.bound, search.objective), decision, seconds, size
+            status, "benders", search.objective, min(search.bound, search.objective), decision, seconds, size, compiled
         )
 
 
@@ -258,7 +258,7 @@ def _solve_master(search: Search, program: LinearProgram, gap: float, *, exact: 
     if exact:
         search.bound = max(search.bound, min(result.bound, search.objective))
     points = found[-2:] + ([] if result.x is None else [result.x[:n]])
-    fresh = [_evaluate_whole(search, x) for x in points]
+    fresh = [_evaluate_whole(search, x) for x in reversed(points)]
     search.tell()
     if result.status == "interrupted":
         raise KeyboardInterrupt
@@ -277,7 +277,12 @@ def _evaluate_whole(search: Search, x: Array) -> bool:
         before = search.objective
         value = search.evaluate(x, whole=True)
         x, low = _continuous(search, x)
-        if value - low <= 1e-5 * abs(value) or low > search.objective or (value > before and low > before):
+        if (
+            search.left_s <= 0
+            or value - low <= 1e-5 * abs(value)
+            or low > search.objective
+            or (value > before and low > before)
+        ):
             break
     return True
 

@@ -35,7 +35,8 @@ class Master:
         """Add theta >= values + gradients (x' - x); shapes (thetas,), (thetas, x)."""
         _, thetas, tails = self.size
         rest = sparse.csr_array((thetas, tails + 1 if tails else 0))
-        self._append(sparse.hstack([_clean(-gradients), sparse.eye_array(thetas), rest]), values - gradients @ x)
+        block = sparse.hstack([_clean(-gradients), sparse.eye_array(thetas), rest], format="csr")
+        self._append(block, values - gradients @ x)
 
     def add_tail(self, values: Array, gradients: Array, mass: Array, x: Array) -> None:
         """Add tau >= values + gradients (x' - x) - mass eta for the groups with mass; sums over p_s Q_s of a subset."""
@@ -45,12 +46,12 @@ class Master:
             return
         gap = sparse.csr_array((held.size, thetas))
         tau = sparse.csr_array(sparse.eye_array(tails))[held]
-        column = sparse.csr_array(np.outer(mass[held], [1.0]))
+        column = sparse.csr_array(sparse.diags_array(mass[held]) @ np.ones((held.size, 1)))
         parts = [_clean(-gradients[held]), gap, column, tau]
-        self._append(sparse.hstack(parts), values[held] - gradients[held] @ x)
+        self._append(sparse.hstack(parts, format="csr"), values[held] - gradients[held] @ x)
 
-    def _append(self, block: sparse.sparray, lower: Array) -> None:
-        self.rows.append(sparse.csr_array(block))
+    def _append(self, block: sparse.csr_array, lower: Array) -> None:
+        self.rows.append(block)
         self.lower.append(lower)
 
     def purge(self, point: Array) -> None:

@@ -8,6 +8,7 @@ from enum import Enum
 from typing import Protocol
 
 from models import Decision, Instance
+from portfolio.engine.compile import Compiled
 
 
 class Status(Enum):
@@ -50,7 +51,8 @@ class Solution:
     """Result of an engine.
 
     ``objective`` and ``bound`` are valid however the solve ended: bound <= optimum <= objective. ``seconds`` is wall
-    time by phase, ``size`` counts rows, columns, nonzeros and integers of what was solved.
+    time by phase, ``size`` counts rows, columns, nonzeros and integers of what was solved; ``compiled`` is the whole
+    programme in arrays, for whoever evaluates the decision.
     """
 
     status: Status
@@ -60,6 +62,7 @@ class Solution:
     decision: Decision | None
     seconds: Mapping[str, float] = field(default_factory=dict)
     size: Mapping[str, int] = field(default_factory=dict)
+    compiled: Compiled | None = field(default=None, repr=False, compare=False)
 
     @property
     def gap(self) -> float:

@@ -9,7 +9,8 @@ from dataclasses import replace
 import pyomo.environ as pyo
 
 from models import Decision, Instance
-from models.first_stage import add_first_stage, add_variables, charged, placeable
+from models.first_stage import add_first_stage, add_variables
+from models.limits import charged, placeable
 from portfolio.assemble import Assembly, LeftOut, assemble
 from portfolio.engine.compile import compile_model
 from portfolio.engine.highs import solve

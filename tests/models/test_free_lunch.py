@@ -10,7 +10,7 @@ import pyomo.environ as pyo
 import pytest
 
 from models import Decision, Instance, Share, build_extensive_form
-from models.first_stage import total
+from models.expressions import total
 from models.recourse import View, supply
 from portfolio.engine.compile import compile_model
 from portfolio.engine.extensive import ExtensiveForm

@@ -18,7 +18,7 @@ import pyomo.environ as pyo
 import pytest
 
 import models
-from models import Instance, build_extensive_form, first_stage, recourse, risk
+from models import Instance, build_extensive_form, first_stage, limits, recourse, risk
 from models.recourse import View
 from tests.models.instances import (
     KINDS,
@@ -195,10 +195,11 @@ def test_every_equation_is_in_the_text(number: str) -> None:
 
 def test_no_equation_escapes_its_table() -> None:
     """Every function that adds to a model is in a table of constraints, or adds variables, or adds them all."""
-    for module in (first_stage, recourse):
+    for table, modules in ((first_stage.CONSTRAINTS, (first_stage, limits)), (recourse.CONSTRAINTS, (recourse,))):
         adding = {
             name
+            for module in modules
             for name, f in inspect.getmembers(module, inspect.isfunction)
             if f.__module__ == module.__name__ and "pyo.Constraint(" in inspect.getsource(f)
         }
-        assert adding == {f.__name__ for f in module.CONSTRAINTS.values() if f.__name__ != "shortfall"}
+        assert adding == {f.__name__ for f in table.values() if f.__name__ != "shortfall"}

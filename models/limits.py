@@ -1,0 +1,161 @@
+"""First stage: limits that hold across projects, (6b) to (8) and the first-stage part of (12)."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+import pyomo.environ as pyo
+
+from models.expressions import Block, total
+from models.instance import Instance, ShareKey
+
+
+def placeable(block: Block, instance: Instance) -> None:
+    """(6b) sum capacity * offtake share <= placeable share * home demand (+ slots at the next stage), per r, k, m, t.
+
+    Where nobody at home demands the product form, it is feed: home processing slots of the next stage, those of
+    incumbents and those held by right in projects, are its demand.
+    """
+    offtakes = [key for key in instance.shares if instance.kind_of[key[2]] == "offtake"]
+    capacity = instance.captive + instance.process
+    final = len(instance.stages) - 1
+
+    def rule(b: Block, r: int, k: int, m: int, t: int) -> Any:
+        year, region = instance.years[t], instance.regions[r]
+        taken = []
+        for key in offtakes:
+            option = instance.options[key[1], key[3], key[4]]
+            tonnes = capacity[instance.projects.index(key[1]), k, m]
+            if tonnes > 0 and instance.region_of[key[0]] == region and option.first_year <= year <= option.last_year:
+                taken.append(tonnes * b.share[key])
+        if not taken:
+            return pyo.Constraint.Skip
+        room = instance.placeable_share * (instance.forecast[r, k, m, t] + _incumbent_slots(instance, r, k, m))
+        held: list[Any] = []
+        if k < final:
+            held = [
+                instance.placeable_share * slots / instance.recovery[k + 1] * b.rights[claim]
+                for claim in instance.claims
+                if claim[0] == region
+                and (slots := instance.process[instance.projects.index(claim[1]), k + 1, m]) > 0
+                and instance.options[claim[1:]].first_year <= year <= instance.options[claim[1:]].last_year
+            ]
+        return total(taken) - total(held) <= room
+
+    shape = (len(instance.regions), len(instance.stages), len(instance.materials), len(instance.years))
+    rows = list(np.ndindex(*shape)) if offtakes else []
+    block.placeable = pyo.Constraint(rows, rule=rule)
+
+
+def _incumbent_slots(instance: Instance, r: int, k: int, m: int) -> float:
+    """Feed of stage k that incumbent processors of region r can take, t/y."""
+    if k + 1 >= len(instance.stages):
+        return 0.0
+    return float(instance.slots[r, k + 1, m] / instance.recovery[k + 1])
+
+
+def charged(block: Block, instance: Instance, member: str, windows: Iterable[int]) -> Any:
+    """Charge of a member's commitments in some windows, USD M: shares, fixed costs, administration, stockpile."""
+    within = set(windows)
+    terms = [
+        instance.shares[k].charge_usd_m * block.share[k] for k in instance.shares_by["member"][member] if k[4] in within
+    ]
+    terms += [
+        instance.fixed_cost[i] * instance.cost_key[member, i] * block.use[p, i, v]
+        for p, i, v in instance.packages
+        if v in within and instance.fixed_cost[i] > 0 and instance.cost_key.get((member, i), 0.0) > 0
+    ]
+    if instance.admin_usd_m > 0:
+        terms += [instance.admin_usd_m * block.take[k] for k in instance.parties if k[0] == member and k[2] in within]
+    terms += [
+        instance.stock_cost[instance.materials.index(m), instance.windows.index(v)] * block.purchase[f, m, v]
+        for f, m, v in instance.purchases
+        if f == member and v in within
+    ]
+    return total(terms)
+
+
+def budget(block: Block, instance: Instance) -> None:
+    """(7) cumulative: sum_{v'<=v} (charge share + fixed cost + administration + stock cost) <= sum_{v'<=v} budget.
+
+    Repayments received before v are added to the right-hand side only where ``relend`` is set.
+    """
+
+    def rule(b: Block, f: str, v: int) -> Any:
+        until = [w for w in instance.windows if w <= v]
+        spent = charged(b, instance, f, until)
+        if instance.relend:
+            spent -= total(
+                dict(instance.shares[k].repaid_usd_m).get(v, 0.0) * b.share[k]
+                for k in instance.shares_by["member"][f]
+                if k[4] < v
+            )
+        if isinstance(spent, int | float):
+            return pyo.Constraint.Skip
+        return spent <= sum(instance.budget.get((f, w), 0.0) for w in until)
+
+    block.budget = pyo.Constraint(list(instance.members), list(instance.windows), rule=rule)
+
+
+def liquidity(block: Block, instance: Instance) -> None:
+    """(7b) sum (95 % yearly payout) share <= the member's line."""
+
+    def rule(b: Block, f: str) -> Any:
+        terms = [
+            instance.shares[k].payout95_usd_m * b.share[k]
+            for k in instance.shares_by["member"][f]
+            if instance.shares[k].payout95_usd_m > 0
+        ]
+        return total(terms) <= instance.liquidity[f] if terms else pyo.Constraint.Skip
+
+    block.liquidity = pyo.Constraint(list(instance.members), rule=rule)
+
+
+def policy(block: Block, instance: Instance) -> None:
+    """(8) charges of a project or country <= its share of all budgets; must list: sum_{a,v} select = 1.
+
+    Eligibility and the never list are in the keys of ``options`` and ``shares``.
+    """
+    by_project = instance.shares_by["project"]
+    by_country: defaultdict[str, list[ShareKey]] = defaultdict(list)
+    for project, keys in by_project.items():
+        by_country[instance.country_of[project]] += keys
+
+    def most(share: float, keys: list[ShareKey], b: Block) -> Any:
+        if share >= 1 or not keys:
+            return pyo.Constraint.Skip
+        return total(instance.shares[k].charge_usd_m * b.share[k] for k in keys) <= share * instance.total_budget
+
+    block.project_share = pyo.Constraint(
+        list(by_project), rule=lambda b, p: most(instance.max_project_share, by_project[p], b)
+    )
+    block.country_share = pyo.Constraint(
+        list(by_country), rule=lambda b, c: most(instance.max_country_share, by_country[c], b)
+    )
+
+    def must(b: Block, p: str) -> Any:
+        keys = [k for k in instance.options if k[0] == p]
+        if not keys:
+            raise ValueError(f"project {p} must be supported, but no option to support it exists")
+        return total(b.select[k] for k in keys) == 1
+
+    block.must = pyo.Constraint(sorted(instance.must), rule=must)
+
+
+def purchase_limit(block: Block, instance: Instance) -> None:
+    """(12) first-stage part: sum_{f in r} purchase[f,m,v] <= share of calm trade."""
+    where: defaultdict[tuple[str, str, int], list[tuple[str, str, int]]] = defaultdict(list)
+    for f, m, v in instance.purchases:
+        where[instance.region_of[f], m, v].append((f, m, v))
+    block.purchase_limit = pyo.Constraint(
+        list(where),
+        rule=lambda b, r, m, v: (
+            total(b.purchase[k] for k in where[r, m, v])
+            <= instance.purchase_limit[
+                instance.regions.index(r), instance.materials.index(m), instance.windows.index(v)
+            ]
+        ),
+    )
