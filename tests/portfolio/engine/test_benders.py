@@ -13,7 +13,7 @@ from models import Decision, Instance, build_extensive_form
 from portfolio.engine import METHODS, Benders, ExtensiveForm, Limits, Progress, Solution, Status, choose
 from portfolio.engine.compile import compile_model
 from portfolio.engine.protocol import Engine
-from portfolio.engine.subproblems import Subproblems, split
+from portfolio.engine.subproblems import Subproblems, recourse_cost, split
 from tests.models.instances import VARIATIONS, Shape, altered, random_instance, rich, tiny_instance, with_transfers
 from tests.oracle import objective_value, oracle_value, recourse_value, violations
 
@@ -23,8 +23,8 @@ CLOSE = {"abs": 1e-6, "rel": 1e-9}
 
 
 def instance(name: str | int) -> Instance:
-    """An instance of that name or seed in which the mean alone counts."""
-    return altered(random_instance(name) if isinstance(name, int) else VARIATIONS[name](), cvar_weight=0.0)
+    """An instance of that name or seed; some weigh the tail."""
+    return random_instance(name) if isinstance(name, int) else VARIATIONS[name]()
 
 
 @cache
@@ -179,16 +179,42 @@ def test_choose() -> None:
     small, large = tiny_instance(), tiny_instance(Shape(scenarios=150))
     assert isinstance(choose("auto", small), ExtensiveForm)
     assert isinstance(choose("auto", large), Benders)
-    assert isinstance(choose("auto", altered(large, cvar_weight=0.5)), ExtensiveForm)
+    assert isinstance(choose("auto", altered(large, cvar_weight=0.5)), Benders)
     assert isinstance(choose("extensive", large), ExtensiveForm)
     assert isinstance(choose("benders", small), Benders)
     assert METHODS == ("auto", "extensive", "benders")
     with pytest.raises(ValueError, match="unknown method 'magic'"):
         choose("magic", small)
-    with pytest.raises(ValueError, match="cvar_weight = 0"):
-        choose("benders", altered(small, cvar_weight=0.5))
-    with pytest.raises(ValueError, match="without CVaR"):
-        Benders().solve(altered(small, cvar_weight=0.5), EXACT)
+
+
+class TestTail:
+    """Weights and levels of the CVaR, from the mean alone to the tail alone."""
+
+    @pytest.mark.parametrize("weight", [0.0, 0.3, 1.0])
+    @pytest.mark.parametrize("level", [0.0, 0.5, 0.95])
+    def test_every_weight_and_level(self, weight: float, level: float) -> None:
+        for seed in (24, 33):
+            i = altered(random_instance(seed), cvar_weight=weight, cvar_level=level)
+            found = Benders().solve(i, EXACT)
+            assert found.objective == pytest.approx(oracle_value(i)[0], **CLOSE)
+            assert found.bound <= found.objective
+            assert objective_value(i, found.decision) == pytest.approx(found.objective, **CLOSE)
+
+    def test_many_scenarios_in_few_groups(self) -> None:
+        """Scenarios of one group lie on both sides of the quantile."""
+        i = altered(tiny_instance(Shape(scenarios=12, rng=np.random.default_rng(3))), cvar_weight=0.7, cvar_level=0.6)
+        exact = ExtensiveForm().solve(i, EXACT).objective
+        for groups in (1, 3, 12):
+            found = Benders(groups=groups).solve(i, EXACT)
+            assert found.objective == pytest.approx(exact, **CLOSE)
+            assert found.bound <= exact + 1e-6
+
+    def test_bounds_hold_when_stopped(self) -> None:
+        i = altered(random_instance(25), cvar_weight=0.6, cvar_level=0.7)
+        exact = oracle_value(i)[0]
+        for limit in (1e-6, 0.05, 0.1, 0.2):
+            found = Benders().solve(i, Limits(gap=0.0, time_limit_s=limit, threads=1))
+            assert found.bound <= exact + 1e-6 <= found.objective + 2e-6
 
 
 class TestSubproblems:
@@ -211,7 +237,7 @@ class TestSubproblems:
             rights = {c: rng.random() * free[c[1:]] * select[c[1:]] / len(i.regions) for c in i.claims}
             purchase = {key: 10.0 * rng.random() for key in i.purchases}
             decisions.append(Decision(select=select, rights=rights, purchase=purchase))
-        problems = split(compiled, i.scenarios.size, len(i.materials))
+        problems = split(compiled, i.scenarios.size, len(i.materials), recourse_cost(i, compiled))
         return problems, [compiled.values(d) for d in decisions], decisions
 
     @pytest.mark.parametrize("name", names)
@@ -221,8 +247,8 @@ class TestSubproblems:
         with ThreadPoolExecutor(1) as pool:
             for x, decision in zip(points, decisions, strict=True):
                 values, _ = problems.evaluate(x, pool)
-                for s, p in enumerate(i.scenarios.probability):
-                    assert values[s].sum() == pytest.approx(p * recourse_value(i, decision, s)[1]["total"], abs=1e-6)
+                for s in range(i.scenarios.size):
+                    assert values[s].sum() == pytest.approx(recourse_value(i, decision, s)[1]["total"], abs=1e-6)
 
     @pytest.mark.parametrize("name", names)
     def test_cuts_never_cut_off_a_value(self, name: str | int) -> None:

@@ -19,7 +19,7 @@ from portfolio.evaluate.measures import (
     shortfall_table,
 )
 from portfolio.evaluate.outcomes import Outcomes, Recourse, cvar, objective
-from tests.models.instances import VARIATIONS, altered, only, random_instance, rich, tiny_instance
+from tests.models.instances import VARIATIONS, altered, only, random_instance, rich, tiny_instance, with_narrow_market
 from tests.oracle import Program, World, commitments, first_stage_columns, recourse_value, violations
 
 EXACT = Limits(gap=0.0, threads=1)
@@ -132,11 +132,16 @@ def test_charges_of_members(name: str | int) -> None:
 
 
 def test_use_of_placement() -> None:
-    i = altered(VARIATIONS["placement binds"](), liquidity=dict.fromkeys(("agency", "jogmec"), 100.0))
+    """At the limit, in the year in which it is least."""
+    i = with_narrow_market(rich(only(tiny_instance(), lambda key: key[:2] != ("plant", "merchant"))))
+    i = altered(i, placeable_share=8.0, must=frozenset({"plant"}))
+    forecast = i.forecast.copy()
+    forecast[..., 1] *= 0.9
+    i = altered(i, forecast=forecast)
     decision, _, _ = solved(i)
     rows = placed_offtake(i, decision)
     assert rows
-    for region, stage, material, _, used, limit in rows:
+    for region, stage, material, year, used, limit in rows:
         r, k, m = i.regions.index(region), i.stages.index(stage), i.materials.index(material)
         taken = sum(
             x * (i.captive + i.process)[i.projects.index(key[1]), k, m]
@@ -144,8 +149,10 @@ def test_use_of_placement() -> None:
             if key[2] == "offtake" and i.region_of[key[0]] == region
         )
         assert used == pytest.approx(taken)
-        assert limit == pytest.approx(0.8 * i.forecast[r, k, m].min())
+        assert limit == pytest.approx(8.0 * forecast[r, k, m].min())
+        assert year == i.years[1]
         assert used <= limit + 1e-6
+    assert placed_offtake(i, Decision()) == ()
 
 
 class TestWhatStandsInTheWay:
