@@ -41,6 +41,20 @@ def loan_terms(case: Case) -> tuple[float, float]:
     return case.settings.finance.rate_guaranteed, case.settings.finance.tenor_guaranteed_y
 
 
+def _blended_terms(case: Case, third_usd_m: float, fund_usd_m: float) -> tuple[float, float]:
+    """Return rate and tenor of all public loans, those of third parties at the public terms of finance.
+
+    The world without the fund must not depend on what the fund's instruments offer.
+    """
+    rate, tenor = loan_terms(case)
+    finance, total = case.settings.finance, third_usd_m + fund_usd_m
+    part = third_usd_m / total if total > 0 else 0.0
+    return (
+        part * finance.rate_guaranteed + (1.0 - part) * rate,
+        part * finance.tenor_guaranteed_y + (1.0 - part) * tenor,
+    )
+
+
 def overrun_shares(finance: Finance, project: Project, overrun: Array) -> tuple[Array, Flags]:
     """Return what members pay for an overrun and whether it ends the project, (N,) each.
 
@@ -127,7 +141,7 @@ def simulate_closed(
     plan = replace(plan, level=plan.level * alive, within=plan.within * alive, open=plan.open * alive)
     unit = unit_flows(case, structure, plant, financing.strike, plan.close, drivers)
     running = country_running(plant, drivers)
-    rate, tenor = loan_terms(case)
+    rate, tenor = _blended_terms(case, financing.third_loan_usd_m, public_loan_usd_m)
     principal = max(TOKEN_USD_M, financing.third_loan_usd_m + public_loan_usd_m)
     inputs = _plant(case, project, structure, financing, plant, plan, unit, running)
     inputs = replace(

@@ -1,7 +1,8 @@
 """Two plants of one price slump: Lynas lived with a patient lender, Molycorp closed with market debt.
 
 Prices are yearly averages of NdPr oxide. Debt, dates and capacities are documented; figures marked E are estimates of
-this test, chosen once from the scale of what the companies reported, not fitted to the outcome.
+this test on the scale of what the companies reported. Lynas's capacity and ramp-up were set so that market debt would
+have failed it; the contrast between the lenders is an illustration of the mechanism, not a validation.
 """
 
 from __future__ import annotations
