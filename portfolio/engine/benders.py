@@ -228,18 +228,21 @@ def _integer_phase(search: Search) -> bool:
         _solve_master(search, program, 0.3 * search.limits.gap, exact=False)
         if before - search.objective <= 1e-3 * abs(before):
             break
+    least, part = max(0.3 * search.limits.gap, 1e-7), 0.5
     while not search.done and search.left_s > 0:
         program, relaxed = _open(search, None)
         if relaxed is None:
             return False
-        gap = max(0.3 * search.limits.gap, 1e-7)
+        gap = least
         if np.isfinite(search.objective):
-            gap = max(gap, 0.5 * (search.objective - search.bound) / max(abs(search.objective), 1e-9))
+            gap = max(gap, part * (search.objective - search.bound) / max(abs(search.objective), 1e-9))
         word, fresh = _solve_master(search, program, gap, exact=True)
         if word == "infeasible" and search.best is None:
             return False
-        if not fresh and word == "optimal" and gap <= 1e-6:
-            break
+        if word == "optimal" and not fresh:
+            if gap <= max(least, 1e-6):
+                break
+            part *= 0.1  # nothing new this far from the optimum: the same master again would find the same
     return True
 
 
