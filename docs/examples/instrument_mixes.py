@@ -43,7 +43,7 @@ def main() -> None:
         overrides = ["policy.purchase_share=0", f"eligibility.convention={convention}"]
         case = portfolio.validate("inputs/eu_japan_ree", overrides)
         for name, kinds in mixes.items():
-            run = portfolio.solve(with_mix(case, kinds), scenarios=scenarios, gap=0.03, time_limit=seconds)
+            run = portfolio.solve(with_mix(case, kinds), scenarios=scenarios, gap=0.005, time_limit=seconds)
             solution = run.solution
             without, with_fund = (float(run.scenarios[f"{w}_weighted"].mean()) for w in ("without", "with"))
             rows.append(

@@ -49,7 +49,17 @@ class ExtensiveForm:
             start=None if start is None else (columns, compiled.values(start)),
             progress=None if progress is None else _relay(progress, built),
         )
+        if result.x is None and result.status in ("time limit", "interrupted") and start is not None:
+            result = replace(held(compiled, start), status=result.status, bound=max(0.0, result.bound))
         return _solution(compiled, result, built)
+
+
+def held(compiled: Compiled, start: Decision) -> Result:
+    """Hold the first stage at a decision and solve the recourse: what a search that found nothing falls back on."""
+    program, columns = compiled.program, compiled.first_stage
+    lower, upper = program.lower.copy(), program.upper.copy()
+    lower[columns] = upper[columns] = compiled.values(start)
+    return solve(replace(program, lower=lower, upper=upper, integer=np.zeros_like(program.integer)))
 
 
 def _relay(progress: ProgressCall, before: float) -> Callable[[float, float, float], None]:
