@@ -33,10 +33,10 @@ CONTRACTS = frozenset({"cfd", "offtake"})
 class Option:
     """One way to support a project: what is fixed once structure and window are chosen; USD M.
 
-    ``gap`` is the part of uses that money kinds must fill (4); ``guaranteed`` the part of uses that guarantees must
-    cover (3); ``tranche`` the part of output under price protection (3). ``equity`` is the equity of sponsor and
-    third parties, ``debt`` private and third-party debt, ``debt_limit`` what can be served (4b); ``private_share``
-    the part of uses from private sources (5). ``first_year`` and ``last_year`` bound the planned contract term,
+    ``gap`` is the part of uses that money kinds must fill (4); ``guaranteed`` the loan under guarantee over uses (3);
+    ``tranche`` the part of output under price protection (3). ``equity`` is the equity of sponsor and third parties,
+    ``debt`` private and third-party debt, ``debt_limit`` what can be served (4b); ``private_share`` the part of uses
+    from private sources (5). ``first_year`` and ``last_year`` bound the planned contract term,
     which is when its offtake has to be placed (6b).
     """
 
@@ -159,7 +159,7 @@ class Instance:
     fixed_cost : mapping
         Fixed cost per project of each instrument used (2), USD M.
     cost_key : mapping
-        Part of an instrument's fixed cost that each (member, instrument) bears.
+        Weight of each (member, instrument) in bearing the instrument's fixed cost; see :attr:`bearers`.
     min_ticket, admin_usd_m : mapping, float
         Least charge of a member that takes part in a project, and its administration cost, USD M.
     budget : mapping
@@ -310,6 +310,24 @@ class Instance:
     def parties(self) -> tuple[tuple[str, str, int], ...]:
         """(member, project, window) in which some member may take part."""
         return tuple(dict.fromkeys((f, p, v) for f, p, _, _, v in self.shares))
+
+    @cached_property
+    def bearers(self) -> dict[tuple[str, str, str, int], float]:
+        """Part of a package's fixed cost that each (member, project, instrument, window) bears; parts sum to one.
+
+        In proportion to ``cost_key`` among the members that may use the instrument for the project; evenly where
+        all keys are zero.
+        """
+        parts: dict[tuple[str, str, str, int], float] = {}
+        for f, p, i, v in self.shares_by["seat"]:
+            parts[f, p, i, v] = self.cost_key.get((f, i), 0.0)
+        whole: defaultdict[tuple[str, str, int], list[float]] = defaultdict(list)
+        for (_, p, i, v), part in parts.items():
+            whole[p, i, v].append(part)
+        return {
+            (f, p, i, v): part / sum(whole[p, i, v]) if sum(whole[p, i, v]) > 0 else 1.0 / len(whole[p, i, v])
+            for (f, p, i, v), part in parts.items()
+        }
 
     @cached_property
     def claims(self) -> tuple[tuple[str, str, str, int], ...]:

@@ -64,9 +64,9 @@ def charged(block: Block, instance: Instance, member: str, windows: Iterable[int
         instance.shares[k].charge_usd_m * block.share[k] for k in instance.shares_by["member"][member] if k[4] in within
     ]
     terms += [
-        instance.fixed_cost[i] * instance.cost_key[member, i] * block.use[p, i, v]
+        instance.fixed_cost[i] * instance.bearers[member, p, i, v] * block.use[p, i, v]
         for p, i, v in instance.packages
-        if v in within and instance.fixed_cost[i] > 0 and instance.cost_key.get((member, i), 0.0) > 0
+        if v in within and instance.fixed_cost[i] > 0 and instance.bearers.get((member, p, i, v), 0.0) > 0
     ]
     if instance.admin_usd_m > 0:
         terms += [instance.admin_usd_m * block.take[k] for k in instance.parties if k[0] == member and k[2] in within]

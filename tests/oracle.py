@@ -213,8 +213,9 @@ def _placeable(lp: Program, i: Any) -> None:
         if k + 1 < len(i.stages):
             feed = i.placeable_share / i.recovery[k + 1]
             parts.append((-feed * i.slots[r, k + 1, m], {ONE: 1.0}))
-            for p, a, v in i.options:
-                slots = i.process[i.projects.index(p), k + 1, m]
+            for (p, a, v), o in i.options.items():
+                running = o.first_year <= i.years[t] <= o.last_year
+                slots = i.process[i.projects.index(p), k + 1, m] if running else 0.0
                 parts.append((-feed * slots, var("rights", i.regions[r], p, a, v)))
         lp.le("6b", *parts)
 
@@ -224,7 +225,10 @@ def commitments(lp: Program, i: Any, f: str, v: int) -> Affine:
     parts = [(i.shares[s].charge_usd_m, var("share", *s)) for s in i.shares if (s[0], s[4]) == (f, v)]
     for key in lp.columns:
         if key[0] == "use" and key[3] == v:
-            parts.append((i.fixed_cost[key[2]] * i.cost_key.get((f, key[2]), 0.0), var(*key)))
+            may = {s[0] for s in i.shares if (s[1], s[2], s[4]) == key[1:]}
+            whole = sum(i.cost_key.get((g, key[2]), 0.0) for g in may)
+            part = i.cost_key.get((f, key[2]), 0.0) / whole if whole > 0 else 1.0 / len(may)
+            parts.append((i.fixed_cost[key[2]] * (part if f in may else 0.0), var(*key)))
         if key[0] == "take" and (key[1], key[3]) == (f, v):
             parts.append((i.admin_usd_m, var(*key)))
         if key[0] == "purchase" and (key[1], key[3]) == (f, v):

@@ -14,7 +14,7 @@ from portfolio.assemble import supply
 from portfolio.assemble.affordable import without_impossible
 from portfolio.assemble.options import NEGLIGIBLE, Choice, LeftOut, choices, keys, option
 from portfolio.case.records import Case
-from portfolio.case.tables import Instrument
+from portfolio.case.tables import Eligibility, Instrument
 from portfolio.finance.charges import cash_flows, commitments
 from portfolio.finance.simulate import simulate
 from portfolio.finance.types import CONVENTIONS, Commitment, PlantPath
@@ -184,7 +184,7 @@ def _add_shares(case: Case, key: OptionKey, choice: Choice, cost_drivers: Driver
             charge_usd_m=float(priced.charge_usd_m[CONVENTIONS.index(eligible.convention)]),
             cost_usd_m=priced.cost_usd_m,
             payout95_usd_m=priced.payout95_usd_m,
-            cap=eligible.max_share,
+            cap=_cap(eligible, instrument),
             repaid_usd_m=_repaid(case, choice, instrument, path),
         )
 
@@ -198,6 +198,13 @@ def _useful(choice: Choice, instrument: Instrument) -> bool:
     if instrument.kind == "guarantee":
         return choice.guaranteed > 0
     return choice.gap > 0
+
+
+def _cap(eligible: Eligibility, instrument: Instrument) -> float:
+    """Most of the basis of (5): a guarantee's limit is on the part of the loan it covers, its share on the loan."""
+    if instrument.kind == "guarantee" and instrument.cover > 0:
+        return min(1.0, eligible.max_share / instrument.cover)
+    return eligible.max_share
 
 
 def _repaid(case: Case, choice: Choice, instrument: Instrument, path: PlantPath) -> tuple[tuple[int, float], ...]:

@@ -46,8 +46,8 @@ class Choice:
 
     @property
     def guaranteed(self) -> float:
-        """Covered part of the guaranteed loan over uses."""
-        guaranteed = self.cover * self.financing.guaranteed_debt_usd_m
+        """Guaranteed loan over uses; guarantees cover ``cover`` of it."""
+        guaranteed = self.financing.guaranteed_debt_usd_m
         return guaranteed / self.financing.uses_usd_m if guaranteed > NEGLIGIBLE else 0.0
 
 

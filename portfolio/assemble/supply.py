@@ -149,14 +149,20 @@ def slots(case: Case) -> Array:
 def incumbent_feed(case: Case, demand: Array) -> Array:
     """Feed that incumbents offer to the processors of the next stage, shape (K, M), t/y.
 
-    Import capacity of all regions plus, after the first stage, spare processing, less what those regions demand in
-    that form themselves (mean of the forecast over the years).
+    What they import in that form (min(capacity, share * forecast), as in the recourse; mean over the years), plus what
+    spare processing makes of imported feed of the stage before, less what the regions demand in that form themselves.
     """
-    found = np.zeros((len(case.stages), len(case.materials)))
+    imported = np.zeros((len(case.stages), len(case.materials)))
+    toll = np.zeros_like(imported)
     for supplier in case.suppliers:
-        _, k, m = place(case, supplier)
-        found[k, m] += supplier.capacity_tpy
-    left: Array = np.maximum(0.0, found - demand.mean(axis=-1).sum(axis=0))
+        r, k, m = place(case, supplier)
+        mean = float(offer(case, supplier, demand[r, k, m]).mean())
+        (imported if supplier.role == "import" else toll)[k, m] += mean
+    wanted = demand.mean(axis=-1).sum(axis=0)
+    left: Array = np.maximum(0.0, imported - wanted)
+    for k in range(1, len(case.stages)):
+        made = np.minimum(toll[k], case.stages[k].recovery * left[k - 1])
+        left[k] = np.maximum(0.0, imported[k] + made - wanted[k])
     return left
 
 

@@ -157,8 +157,8 @@ def charge(instance: Instance, decision: Decision, member: str, windows: Iterabl
         instance.shares[k].charge_usd_m * x for k, x in decision.share.items() if k[0] == member and k[4] in within
     )
     fixed = sum(
-        instance.fixed_cost[i] * instance.cost_key.get((member, i), 0.0) * x
-        for (_, i, v), x in decision.use.items()
+        instance.fixed_cost[i] * instance.bearers.get((member, p, i, v), 0.0) * x
+        for (p, i, v), x in decision.use.items()
         if v in within
     )
     admin = sum(instance.admin_usd_m * x for (f, _, v), x in decision.take.items() if f == member and v in within)

@@ -227,7 +227,7 @@ def _guarantee(
     eligibility: Eligibility,
     flows: CashFlows,
 ) -> Commitment:
-    """Cost of guaranteeing ``cover`` of a loan as large as the uses.
+    """Cost of guaranteeing ``cover`` of a loan as large as the uses: a share is the loan guaranteed over uses.
 
     covered x max(rho, expected loss - fees): fees lower the expected loss but never the provision.
     """

@@ -31,9 +31,12 @@ class UnitFlows:
     floor_neutral: Array
 
 
-def strike_path(case: Case, structure: Structure, strike: Array) -> Array:
-    """Return the real strike by year, (M, T), USD/kg: K (1 + inflation)^-(t - first year) where not indexed."""
-    years = np.arange(len(case.years))
+def strike_path(case: Case, structure: Structure, strike: Array, agreed: float) -> Array:
+    """Return the real strike by year, (M, T), USD/kg: K (1 + inflation)^-(t - agreed)^+ where not indexed.
+
+    ``agreed`` is the financial close in years from the start of the horizon: a strike is agreed in money of that day.
+    """
+    years = np.maximum(np.arange(len(case.years)) - agreed, 0.0)
     inflation = case.settings.finance.strike_index_inflation if structure.index == "none" else 0.0
     path: Array = strike[:, None] * (1.0 + inflation) ** -years[None, :]
     return path
@@ -49,7 +52,8 @@ def unit_flows(
     """
     finance = case.settings.finance
     price = settled(case, drivers.price)
-    path = strike_path(case, structure, strike)
+    agreed = float(close.min()) if close.size else 0.0
+    path = strike_path(case, structure, strike, agreed)
     sales = np.einsum("nmt,m->nt", drivers.realised, plant.payable) + plant.fee_usd_m
     if not strike.any():
         zero = np.zeros_like(sales)

@@ -17,6 +17,10 @@ KG_PER_T = 1000.0
 USD_PER_USD_M = 1e6
 
 
+OXIDE_PAYABLE = 0.97
+"""Price of separated oxide over the reference (``docs/finance.md``): what the goods of a processor are worth."""
+
+
 @dataclass(frozen=True)
 class Economics:
     """A project at nameplate; M materials in case order.
@@ -29,6 +33,8 @@ class Economics:
         Tonnes sold a year at full output, t/y.
     payable : array, (M,)
         Revenue per unit of price: sum of tonnes times payable share, USD M per USD/kg.
+    goods : array, (M,)
+        The same for the goods themselves: a buyer of processed oxide pays for the feed in it too.
     premium : array, (M,)
         1 + standing premium outside the exporting country: price sellers are paid over the reference price.
     fee_usd_m, byproduct_usd_m, opex_usd_m, sustaining_usd_m, depreciation_usd_m : float
@@ -46,6 +52,7 @@ class Economics:
 
     volume: Array
     payable: Array
+    goods: Array
     premium: Array
     fee_usd_m: float
     byproduct_usd_m: float
@@ -99,6 +106,7 @@ def economics(case: Case, project: Project) -> Economics:
     stage = {name: i for i, name in enumerate(case.stage_names)}
     volume = np.zeros(len(material))
     payable = np.zeros(len(material))
+    goods = np.zeros(len(material))
     weight = np.zeros((len(stage), len(material)))
     fee = 0.0
     for row in outputs:
@@ -106,6 +114,8 @@ def economics(case: Case, project: Project) -> Economics:
         m = material[row.material]
         volume[m] += tonnes
         payable[m] += tonnes * row.payable * KG_PER_T / USD_PER_USD_M
+        part = max(row.payable, OXIDE_PAYABLE) if row.mode == "process" else row.payable
+        goods[m] += tonnes * part * KG_PER_T / USD_PER_USD_M
         fee += tonnes * row.fee_usd_kg * KG_PER_T / USD_PER_USD_M
         weight[stage[row.stage], m] += row.capacity_tpy
     nameplate = float(weight.sum())
@@ -114,6 +124,7 @@ def economics(case: Case, project: Project) -> Economics:
     return Economics(
         volume=volume,
         payable=payable,
+        goods=goods,
         premium=np.array([1.0 + m.ex_china_premium for m in case.materials]),
         fee_usd_m=fee,
         byproduct_usd_m=project.byproduct_usd_m_y * activity,

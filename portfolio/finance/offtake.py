@@ -28,9 +28,25 @@ class PurchaseCost:
 
 
 def working_capital(case: Case, plant: Economics, strike: Array) -> float:
-    """Return K Q payable days / 365 with fees: the volume an offtaker finances at the strike, USD M."""
-    value = float(plant.payable @ strike) + plant.fee_usd_m
+    """Return K Q days / 365 with fees: the goods an offtaker finances at the strike, USD M."""
+    value = float(plant.goods @ paid_price(case, strike)) + plant.fee_usd_m
     return value * case.settings.finance.working_capital_days / DAYS_PER_YEAR
+
+
+def paid_price(case: Case, strike: Array) -> Array:
+    """Return the price at which goods are taken: the strike, or the long-run price where nothing is protected.
+
+    ``strike`` is (M,) or (M, T), USD/kg.
+    """
+    market = np.array([m.price_longrun for m in case.materials])
+    return np.where(strike > 0.0, strike, market if strike.ndim == 1 else market[:, None])
+
+
+def mean_cut(case: Case, plant: Economics, cut: Array) -> float:
+    """Return the haircut over all goods, weighted by their value at long-run prices."""
+    value = plant.goods * np.array([m.price_longrun for m in case.materials])
+    weight = value if value.sum() > 0.0 else plant.volume
+    return float(weight @ cut / weight.sum())
 
 
 def haircut(case: Case, project: Project, instrument: Instrument, region: str) -> Array:
@@ -75,10 +91,8 @@ def purchase_cost(
     term = planned_term(case, project, structure, financing, window, path)
     region = next(m.region for m in case.members if m.member == eligibility.member)
     cut = haircut(case, project, instrument, region)
-    sold = plant.payable > 0.0
-    mean_cut = float(cut[sold].mean()) if sold.any() else f.haircut_excess
-    losses = (cut * plant.payable) @ term.low + mean_cut * plant.fee_usd_m
-    handling = f.handling * (plant.payable @ term.strike + plant.fee_usd_m)
+    losses = (cut * plant.goods) @ term.low + mean_cut(case, plant, cut) * plant.fee_usd_m
+    handling = f.handling * (plant.goods @ paid_price(case, term.strike) + plant.fee_usd_m)
     placing = float((term.discount * term.within) @ (losses + handling))
     capital = working_capital(case, plant, financing.strike)
     carry = np.array(
@@ -129,10 +143,11 @@ def purchase_flows(
     plant = economics(case, project)
     term = planned_term(case, project, structure, financing, window, path)
     cut = haircut(case, project, instrument, region)
-    total = float(plant.payable.sum())
-    share = plant.payable / total if total > 0.0 else np.ones(len(cut)) / len(cut)
+    market = np.array([m.price_longrun for m in case.materials])
+    # The path knows what the plant is paid; goods are dearer by the feed that a processor is not paid for.
+    dearer = (plant.goods @ market + plant.fee_usd_m) / max(plant.payable @ market + plant.fee_usd_m, 1e-9)
     years = path.output.shape[1]
-    strike = plant.payable @ term.strike[:, :years] + plant.fee_usd_m
+    strike = plant.goods @ paid_price(case, term.strike[:, :years]) + plant.fee_usd_m
     delivering = path.contracted > 0.0
     ever = delivering.any(axis=1).astype(float)
     first = np.argmax(delivering, axis=1)
@@ -140,7 +155,7 @@ def purchase_flows(
     t = np.arange(years)
     moves = (t == first[:, None]).astype(float) - (t == last[:, None])
     return PurchaseFlows(
-        haircut=float(share @ cut) * path.value,
+        haircut=mean_cut(case, plant, cut) * dearer * path.value,
         handling=case.settings.finance.handling * strike * path.contracted,
         working_capital=working_capital(case, plant, financing.strike) * ever[:, None] * moves,
     )

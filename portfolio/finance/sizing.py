@@ -73,6 +73,11 @@ def guarantee_cover(case: Case) -> float:
     return min((i.cover for i in case.instruments if i.kind == "guarantee"), default=0.0)
 
 
+def guarantee_fee(case: Case) -> float:
+    """Return the yearly fee on the covered amount: the largest of the case's guarantees, 0 where none."""
+    return max((i.fee_rate for i in case.instruments if i.kind == "guarantee"), default=0.0)
+
+
 def sponsor_share(finance: Finance, project: Project) -> float:
     """Return the sponsor's equity as a share of uses: its own figure, or the one of the study level."""
     if project.sponsor_equity is not None:
@@ -220,8 +225,7 @@ def _kept(case: Case, project: Project, structure: Structure) -> float:
     """Return the mean real value of a fixed strike over the planned term, as a share of the strike."""
     if structure.index == "cpi" or structure.tranche <= 0.0:
         return 1.0
-    first = case.settings.horizon.first_year
-    start = max(case.windows[0] + project.construction_y, project.first_production) - first
+    start = max(project.construction_y, project.first_production - case.windows[0])
     years = np.arange(max(1, round(structure.term_y))) + max(0.0, start)
     return float(np.mean((1.0 + case.settings.finance.strike_index_inflation) ** -years))
 
@@ -244,6 +248,8 @@ def _debt(case: Case, project: Project, structure: Structure, plant: Economics, 
         total = min(own, room)
         return Debt(total, 0.0, lender.rate, lender.tenor_y, limit, served)
     cover = guarantee_cover(case)
+    # The borrower pays the guarantee fee on what is covered, as part of the rate.
+    public = replace(public, rate=public.rate + guarantee_fee(case) * cover)
     total = min(public.debt(expected), room, own / (1.0 - cover) if cover < 1.0 else np.inf)
     covered = min(total, max(0.0, total - own) / cover) if cover > 0.0 else 0.0
     total = total if covered > 0.0 else min(own, room)

@@ -41,11 +41,11 @@ def planned_term(
     count = max(len(case.years), int(np.ceil(start + structure.term_y)))
     t = np.arange(count, dtype=float)
     within = np.maximum(np.minimum(t + 1.0, start + structure.term_y) - np.maximum(t, start), 0.0)
-    known = strike_path(case, structure, financing.strike)
+    close = float(window - first)
+    known = strike_path(case, structure, financing.strike, close)
     more = count - known.shape[1]
     inflation = case.settings.finance.strike_index_inflation if structure.index == "none" else 0.0
     later = known[:, -1:] * (1.0 + inflation) ** -np.arange(1.0, more + 1.0)
-    close = float(window - first)
     return Term(
         within=within,
         discount=(1.0 + case.settings.finance.risk_free) ** -(t - close),

@@ -32,6 +32,7 @@ def portfolio_table(assembly: Assembly, decision: Decision) -> pd.DataFrame:
     """
     instance, case = assembly.instance, assembly.case
     names = {p.project: p for p in case.projects}
+    covers = {i.instrument: i.cover for i in case.instruments if i.kind == "guarantee"}
     rows = []
     for key, share in sorted(decision.share.items(), key=lambda item: (item[0][4], item[0][1], item[0][2], item[0][0])):
         member, project, instrument, structure, window = key
@@ -50,7 +51,7 @@ def portfolio_table(assembly: Assembly, decision: Decision) -> pd.DataFrame:
                 "kind": kind,
                 "member": member,
                 "share": share,
-                "usd_m": 0.0 if kind in CONTRACTS else share * option.uses_usd_m,
+                "usd_m": 0.0 if kind in CONTRACTS else share * option.uses_usd_m * covers.get(instrument, 1.0),
                 "tpy": share * tonnes if kind in CONTRACTS else 0.0,
                 "material": material if kind in CONTRACTS else "",
                 "charge_usd_m": share * data.charge_usd_m,
@@ -90,7 +91,8 @@ def _overhead(assembly: Assembly, decision: Decision) -> Iterator[dict[str, obje
             # Summed in a fixed order, so that the same decision gives the same digits.
             cost = instance.admin_usd_m * decision.take.get((member, project, window), 0.0)
             cost += sum(
-                instance.fixed_cost[i] * instance.cost_key.get((member, i), 0.0) * used[i] for i in sorted(used)
+                instance.fixed_cost[i] * instance.bearers.get((member, project, i, window), 0.0) * used[i]
+                for i in sorted(used)
             )
             if cost > 0:
                 yield {
@@ -318,7 +320,8 @@ def _other_costs(instance: Instance, decision: Decision) -> Iterator[tuple[str, 
     """Member, year, project, instrument, line and cost of what no contract carries."""
     for (project, instrument, window), x in sorted(decision.use.items()):
         for member in instance.members:
-            cost = instance.fixed_cost[instrument] * instance.cost_key.get((member, instrument), 0.0) * x
+            part = instance.bearers.get((member, project, instrument, window), 0.0)
+            cost = instance.fixed_cost[instrument] * part * x
             yield member, window, project, instrument, "set_up", cost
     for row in _purchases(instance, decision):
         yield str(row["member"]), int(str(row["window"])), "", "stockpile", "purchase", float(str(row["usd_m"]))

@@ -258,10 +258,15 @@ class TestOptions:
         found = built(case)
         choice = found.choices["mine", "safe"]
         option = found.instance.options["mine", "safe", 2027]
-        assert option.guaranteed * option.uses_usd_m == pytest.approx(0.9 * choice.financing.guaranteed_debt_usd_m)
+        assert option.guaranteed * option.uses_usd_m == pytest.approx(choice.financing.guaranteed_debt_usd_m)
         assert option.guaranteed > 0
         kinds = {k[2] for k in found.instance.shares if k[1] == "mine" and k[3] == "safe"}
         assert "guarantee" in kinds
+        shares = [data for k, data in found.instance.shares.items() if k[1] == "mine" and k[2] == "guarantee"]
+        assert all(data.cap == 1.0 for data in shares)  # each may cover the whole loan: its limit is on what is covered
+        exposed = found.commitments[next(k for k in found.commitments if k[1] == "mine" and k[2] == "guarantee")]
+        covered = 0.9 * choice.financing.uses_usd_m
+        assert covered <= exposed.exposure_usd_m <= 1.05 * covered  # cover once, and half a year's interest
         assert not {k[3] for k in found.instance.shares if k[2] == "guarantee"} - {"safe"}
 
 

@@ -211,8 +211,15 @@ def test_feed_and_slots(case: Case) -> None:
     demand = supply.forecast(case)
     feed, slots = supply.incumbent_feed(case, demand), supply.slots(case)
     assert feed[0].tolist() == [1200.0, 0.0]  # ore of both regions; nobody demands ore
-    offered = 900.0 + 1500.0 + 250.0 + 400.0 + 120.0 + 80.0
-    assert feed[1, 0] == pytest.approx(offered - 3000.0)
+    # Shares of demand cap the Chinese, half the years the Malaysians; all together fall short of 3,000 t.
+    assert feed[1, 0] == 0.0
+    plenty = tuple(replace(x, capacity_tpy=900.0, first_year=None) if x.capacity_tpy == 400.0 else x for x in SUPPLIERS)
+    tolled = 120.0 + 80.0 * 5 / 6
+    spare = 700.0 + 1500.0 + 125.0 + 900.0 + tolled - 3000.0
+    assert supply.incumbent_feed(replace(case, suppliers=plenty), demand)[1, 0] == pytest.approx(spare)
+    starved = tuple(replace(x, capacity_tpy=20.0) if x.stage == "mining" else x for x in plenty)
+    made = 40.0 * case.stages[1].recovery
+    assert supply.incumbent_feed(replace(case, suppliers=starved), demand)[1, 0] == pytest.approx(spare - tolled + made)
     assert feed[1, 1] == 0.0  # 90 offered, 150 demanded
     assert (slots[0, 1, 0], slots[1, 1, 0], slots.sum()) == (120.0, 80.0, 200.0)
 
