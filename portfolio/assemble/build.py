@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -63,69 +64,15 @@ class _Simulated:
 def assemble(case: Case, drivers: Drivers, cost_drivers: Drivers, report: Report | None = None) -> Assembly:
     """Build the programme of a case on a sample; charges come from ``cost_drivers``, a sample of their own."""
     price = expected_price(case)
-    demand = supply.forecast(case)
     kept, left = choices(case, price)
     simulated = _simulate(case, kept, drivers, cost_drivers, report)
     offers = supply.incumbents(case, drivers)
-    plants = supply.plants(case)
-    stage = next((k for k, s in enumerate(case.stages) if s.stock), -1)
-    policy = case.settings.policy
     instance = Instance(
-        regions=case.region_names,
-        materials=case.material_names,
-        stages=case.stage_names,
-        years=case.years,
-        members=tuple(m.member for m in case.members),
-        projects=case.project_names,
-        instruments=tuple(i.instrument for i in case.instruments),
-        windows=case.windows,
-        countries=_countries(case),
-        region_of={m.member: m.region for m in case.members},
-        country_of={p.project: p.country for p in case.projects},
-        kind_of={i.instrument: i.kind for i in case.instruments},
+        **_labels(case),
+        **_rules(case),
+        **_arrays(case, price),
         options=simulated.options,
         shares=simulated.shares,
-        rights_ratio={i.instrument: i.rights for i in case.instruments},
-        share_bounds={i.instrument: (i.min_share, i.max_share) for i in case.instruments},
-        fixed_cost={i.instrument: i.fixed_cost_usd_m for i in case.instruments},
-        cost_key=_cost_key(case),
-        min_ticket={m.member: m.min_ticket_usd_m for m in case.members},
-        admin_usd_m=case.settings.finance.admin_usd_m,
-        budget={(b.member, b.window): b.budget_usd_m for b in case.budgets},
-        liquidity=_liquidity(case),
-        relend=policy.relend,
-        must=frozenset(policy.must),
-        private_minimum=policy.private_minimum,
-        max_project_share=policy.max_project_share,
-        max_country_share=policy.max_country_share,
-        placeable_share=policy.placeable_share,
-        captive=plants.captive,
-        process=plants.process,
-        precommitted=plants.precommitted,
-        precommitted_to=plants.precommitted_to,
-        access=plants.access,
-        crisis_access=case.settings.finance.crisis_access,
-        crisis_performance=case.settings.finance.crisis_performance,
-        utilisation=plants.utilisation,
-        incumbent_feed=supply.incumbent_feed(case, demand),
-        forecast=demand,
-        slots=supply.slots(case),
-        recovery=np.array([s.recovery for s in case.stages]),
-        solidarity=supply.solidarity(case, demand),
-        stock_stage=stage,
-        opening=supply.opening(case),
-        stock_loss=policy.stock_loss,
-        stock_cost=supply.stock_cost(case, price),
-        purchase_limit=supply.purchase_limit(case, demand, stage),
-        release_any=policy.release == "any",
-        shallow_share=np.array([m.shallow_share for m in case.materials]),
-        weight=supply.weights(case),
-        agreed_ratio=np.array([r.agreed_ratio for r in case.regions]),
-        fairness_weight=supply.fairness_weight(case, demand),
-        transfer_cost=case.settings.objective.transfer_cost,
-        cvar_weight=case.settings.risk.cvar_weight,
-        cvar_level=case.settings.risk.cvar_level,
-        cost_weight=case.settings.objective.cost_weight,
         scenarios=_scenarios(case, drivers, offers, simulated, price),
     )
     instance, impossible = without_impossible(instance)
@@ -140,6 +87,80 @@ def assemble(case: Case, drivers: Drivers, cost_drivers: Drivers, report: Report
         left_out=left + simulated.left_out + impossible,
         incumbents=offers.by_supplier,
     )
+
+
+def _labels(case: Case) -> dict[str, Any]:
+    """Sets of the programme and what belongs to whom."""
+    return {
+        "regions": case.region_names,
+        "materials": case.material_names,
+        "stages": case.stage_names,
+        "years": case.years,
+        "members": tuple(m.member for m in case.members),
+        "projects": case.project_names,
+        "instruments": tuple(i.instrument for i in case.instruments),
+        "windows": case.windows,
+        "countries": _countries(case),
+        "region_of": {m.member: m.region for m in case.members},
+        "country_of": {p.project: p.country for p in case.projects},
+        "kind_of": {i.instrument: i.kind for i in case.instruments},
+    }
+
+
+def _rules(case: Case) -> dict[str, Any]:
+    """Terms, budgets, policy and risk of the programme."""
+    policy = case.settings.policy
+    return {
+        "rights_ratio": {i.instrument: i.rights for i in case.instruments},
+        "share_bounds": {i.instrument: (i.min_share, i.max_share) for i in case.instruments},
+        "fixed_cost": {i.instrument: i.fixed_cost_usd_m for i in case.instruments},
+        "cost_key": _cost_key(case),
+        "min_ticket": {m.member: m.min_ticket_usd_m for m in case.members},
+        "admin_usd_m": case.settings.finance.admin_usd_m,
+        "budget": {(b.member, b.window): b.budget_usd_m for b in case.budgets},
+        "liquidity": _liquidity(case),
+        "relend": policy.relend,
+        "must": frozenset(policy.must),
+        "private_minimum": policy.private_minimum,
+        "max_project_share": policy.max_project_share,
+        "max_country_share": policy.max_country_share,
+        "placeable_share": policy.placeable_share,
+        "crisis_access": case.settings.finance.crisis_access,
+        "crisis_performance": case.settings.finance.crisis_performance,
+        "stock_loss": policy.stock_loss,
+        "release_any": policy.release == "any",
+        "transfer_cost": case.settings.objective.transfer_cost,
+        "cvar_weight": case.settings.risk.cvar_weight,
+        "cvar_level": case.settings.risk.cvar_level,
+        "cost_weight": case.settings.objective.cost_weight,
+    }
+
+
+def _arrays(case: Case, price: Array) -> dict[str, Any]:
+    """Arrays of the programme that no scenario changes."""
+    demand, plants = supply.forecast(case), supply.plants(case)
+    stage = next((k for k, s in enumerate(case.stages) if s.stock), -1)
+    return {
+        "captive": plants.captive,
+        "process": plants.process,
+        "precommitted": plants.precommitted,
+        "precommitted_to": plants.precommitted_to,
+        "access": plants.access,
+        "utilisation": plants.utilisation,
+        "incumbent_feed": supply.incumbent_feed(case, demand),
+        "forecast": demand,
+        "slots": supply.slots(case),
+        "recovery": np.array([s.recovery for s in case.stages]),
+        "solidarity": supply.solidarity(case, demand),
+        "stock_stage": stage,
+        "opening": supply.opening(case),
+        "stock_cost": supply.stock_cost(case, price),
+        "purchase_limit": supply.purchase_limit(case, demand, stage),
+        "shallow_share": np.array([m.shallow_share for m in case.materials]),
+        "weight": supply.weights(case),
+        "agreed_ratio": np.array([r.agreed_ratio for r in case.regions]),
+        "fairness_weight": supply.fairness_weight(case, demand),
+    }
 
 
 def _simulate(
