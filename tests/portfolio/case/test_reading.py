@@ -50,11 +50,12 @@ class TestFiles:
         assert places(folder) == [("weather.csv", None, None)]
 
     def test_other_files_are_left_alone(self, folder: Folder) -> None:
+        before = read_case(folder.path)
         (folder.path / "README.md").write_text("notes")
         (folder.path / ".~lock.projects.csv").write_bytes(b"\xff")
         (folder.path / "sources").mkdir()
         (folder.path / "sources" / "odd.csv").write_text("x")
-        read_case(folder.path)
+        assert read_case(folder.path) == before
 
 
 class TestSettings:
