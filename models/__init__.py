@@ -1,6 +1,6 @@
 """The algebra of the product, in Pyomo: see ``MODEL.md`` for the numbered equations."""
 
-from models.build import build_extensive_form, build_scenario
+from models.build import build_extensive_form, build_scenario, build_template
 from models.decision import Decision
 from models.instance import Instance, Option, Scenarios, Share
 
@@ -12,4 +12,5 @@ __all__ = [
     "Share",
     "build_extensive_form",
     "build_scenario",
+    "build_template",
 ]

@@ -10,7 +10,8 @@ from models.decision import Decision
 from models.expressions import Block, total
 from models.first_stage import add_first_stage, public_cost
 from models.instance import Instance
-from models.recourse import View, add_recourse, side_costs, weighted_shortfall
+from models.data import Symbols
+from models.recourse import View, add_recourse, side_costs, view_of, weighted_shortfall
 from models.risk import cvar, expectation
 
 
@@ -29,7 +30,7 @@ def build_scenario(instance: Instance, number: int, decision: Decision) -> Block
     Its objective is Z plus the costs of transfers and of ``worst`` (14); ``model.Z`` is the weighted shortfall.
     """
     model = pyo.ConcreteModel(name=f"scenario_{number}")
-    view = View(instance, number)
+    view = view_of(instance, number)
     add_recourse(model, view, fixed(decision, instance))
     model.Z = pyo.Expression(expr=weighted_shortfall(model, view))
     model.objective = pyo.Objective(expr=model.Z + side_costs(model, view))
@@ -46,12 +47,11 @@ def build_extensive_form(instance: Instance) -> Block:
     add_first_stage(model, instance)
     numbers = range(instance.scenarios.size)
     model.scenario = pyo.Block(numbers)
-    views = [View(instance, s) for s in numbers]
-    for view in views:
-        add_recourse(model.scenario[view.number], view, model)
-    outcomes = [
-        weighted_shortfall(model.scenario[v.number], v) + side_costs(model.scenario[v.number], v) for v in views
-    ]
+    outcomes = []
+    for number in numbers:
+        view, block = view_of(instance, number), model.scenario[number]
+        add_recourse(block, view, model)
+        outcomes.append(weighted_shortfall(block, view) + side_costs(block, view))
     model.mean = pyo.Expression(expr=expectation(instance, outcomes))
     objective = (1.0 - instance.cvar_weight) * model.mean
     if instance.cvar_weight > 0:
@@ -59,4 +59,25 @@ def build_extensive_form(instance: Instance) -> Block:
         objective += instance.cvar_weight * model.cvar
     objective += instance.cost_weight * total([public_cost(model, instance)])
     model.objective = pyo.Objective(expr=objective)
+    return model
+
+
+def build_template(instance: Instance) -> Block:
+    """Build the recourse of any scenario once: every datum that scenarios differ in is a variable of ``model.data``.
+
+    ``model.first`` holds the first-stage variables it reads. The rows are bilinear in data and first stage, linear
+    in the recourse with fixed coefficients. Rows with one recourse variable are its bounds.
+    """
+    model = pyo.ConcreteModel(name="template")
+    model.first = pyo.Block()
+    model.first.select = pyo.Var(list(instance.options))
+    model.first.rights = pyo.Var(list(instance.claims))
+    model.first.purchase = pyo.Var(list(instance.purchases))
+    model.data = pyo.Block()
+    symbols = Symbols(instance, model.data)
+    symbols.declare()
+    view = View(instance, None, symbols)
+    model.scenario = pyo.Block()
+    add_recourse(model.scenario, view, model.first)
+    model.objective = pyo.Objective(expr=weighted_shortfall(model.scenario, view) + side_costs(model.scenario, view))
     return model

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import combinations
 from typing import Any
 
 import numpy as np
 import pyomo.environ as pyo
 
+from models.data import Numbers, Source, partner_sets
 from models.expressions import Block, total
-from models.instance import BLOCKS, DISRUPTED, Array, Instance, OptionKey
+from models.instance import BLOCKS, DISRUPTED, Instance, OptionKey
 
 Spell = tuple[int, int, int]
 """(material, year, block), all as indices."""
@@ -25,24 +25,30 @@ Cell = tuple[int, int, int, int, int]
 
 @dataclass(frozen=True)
 class View:
-    """Scenario ``number`` of an instance, with what its equations share."""
+    """What the equations of a scenario share: where its data come from, and which indices they have.
+
+    ``number`` is the scenario; ``None`` stands for any of them, whose data ``source`` gives as Pyomo variables.
+    """
 
     instance: Instance
-    number: int
+    number: int | None
+    source: Source
 
     @cached_property
-    def length(self) -> Array:
-        """Length of each block, shape (M, T, B), fraction of the year."""
-        phi = self.instance.scenarios.disrupted[self.number]
-        return np.stack([phi, 1.0 - phi], axis=-1)
+    def symbolic(self) -> bool:
+        """Whether the data are variables."""
+        return self.number is None
 
     @cached_property
     def spells(self) -> tuple[Spell, ...]:
         """Blocks that can be short: of positive length, with imports below demand at some stage of some region."""
-        s = self.instance.scenarios
-        short = (s.imports[self.number] < s.demand[self.number][None] * (1 - 1e-9)).any(axis=(1, 2))
         shape = (len(self.instance.materials), len(self.instance.years), len(BLOCKS))
-        return tuple((m, t, b) for m, t, b in np.ndindex(*shape) if self.length[m, t, b] > 1e-9 and short[b, m, t])
+        if self.number is None:
+            return tuple((m, t, b) for m, t, b in np.ndindex(*shape))
+        s, phi = self.instance.scenarios, self.instance.scenarios.disrupted[self.number]
+        length = np.stack([phi, 1.0 - phi], axis=-1)
+        short = (s.imports[self.number] < s.demand[self.number][None] * (1 - 1e-9)).any(axis=(1, 2))
+        return tuple((m, t, b) for m, t, b in np.ndindex(*shape) if length[m, t, b] > 1e-9 and short[b, m, t])
 
     @cached_property
     def cells(self) -> tuple[Cell, ...]:
@@ -68,12 +74,13 @@ class View:
     @cached_property
     def releases(self) -> tuple[tuple[int, int, int, int], ...]:
         """(region, material, year, block) in which stock may be released: the reserve is for embargoes, not prices."""
-        i, cut = self.instance, self.instance.scenarios.cut[self.number]
+        i = self.instance
         return tuple(
             (r, m, t, b)
             for m, t, b in self.spells
             for r in range(len(i.regions))
-            if (r, m) in self.holders and (i.release_any or (b == DISRUPTED and cut[r, m, t]))
+            if (r, m) in self.holders
+            and (i.release_any or (b == DISRUPTED and (self.symbolic or self.source("releasable", r, m, t, b) > 0)))
         )
 
     @cached_property
@@ -92,25 +99,61 @@ class View:
     def options_of(self) -> dict[int, list[OptionKey]]:
         """Options of each project, by its index."""
         found: dict[int, list[OptionKey]] = {p: [] for p in range(len(self.instance.projects))}
+        index = {name: p for p, name in enumerate(self.instance.projects)}
         for key in self.instance.options:
-            found[self.instance.projects.index(key[0])].append(key)
+            found[index[key[0]]].append(key)
         return found
 
-    def arriving(self, p: int, r: int, k: int, m: int, t: int, b: int) -> float:
-        """Share of the goods of project p's country that reaches region r in the block."""
-        if b != DISRUPTED:
-            return 1.0
+    @cached_property
+    def country(self) -> tuple[int, ...]:
+        """Index of the country of each project."""
         i = self.instance
-        c = i.countries.index(i.country_of[i.projects[p]])
-        return float(i.scenarios.available[self.number, c, r, k, m, t])
+        return tuple(i.countries.index(i.country_of[p]) for p in i.projects)
 
-    def tonnes(self, array: Array, r: int, k: int, m: int, t: int, b: int) -> float:
-        """Tonnes of the block in an array of rates of shape (S, B, R, K, M, T)."""
-        return float(array[self.number, b, r, k, m, t] * self.length[m, t, b])
+    @cached_property
+    def made_at(self) -> dict[tuple[str, int, int], tuple[int, ...]]:
+        """Projects with capacity by (mode, stage, material)."""
+        i = self.instance
+        return {
+            (mode, k, m): tuple(int(p) for p in np.flatnonzero(capacity[:, k, m]))
+            for mode, capacity in (("captive", i.captive), ("process", i.process))
+            for k, m in np.ndindex(len(i.stages), len(i.materials))
+        }
 
-    def demand(self, r: int, k: int, m: int, t: int, b: int) -> float:
-        """Demand of the block, t."""
-        return float(self.instance.scenarios.demand[self.number, r, k, m, t] * self.length[m, t, b])
+    @cached_property
+    def groups(self) -> list[tuple[int, ...]]:
+        """Every set of partners."""
+        return partner_sets(len(self.instance.regions))
+
+    def wanted(self, cell: Cell) -> bool:
+        """Whether there may be demand."""
+        r, k, m, t, _ = cell
+        return bool(self.instance.forecast[r, k, m, t] > 0) if self.symbolic else self.source("demand", *cell) > 0
+
+    def embargoes(self, group: int, cell: Cell) -> bool:
+        """Whether a project with slots at the cell's stage may be in a country that cuts all of the partners."""
+        r, k, m, t, b = cell
+        slots = self.made_at["process", k, m]
+        if k == 0 or b != DISRUPTED or not slots:
+            return False
+        s = self.source
+        return self.symbolic or any(
+            s("spared", self.country[p], r, group, k, m, t, b) <= 0 < s("reach", self.country[p], r, k, m, t, b)
+            for p in slots
+        )
+
+
+def view_of(instance: Instance, number: int) -> View:
+    """Return the view of scenario ``number``."""
+    return View(instance, number, Numbers(instance, number))
+
+
+def most_stock(instance: Instance, r: int, m: int, t: int) -> float:
+    """Most that region r can hold of material m in year t: opening stock and all purchases until then, t."""
+    bought = sum(
+        float(instance.purchase_limit[r, m, v]) for v, year in enumerate(instance.windows) if year <= instance.years[t]
+    )
+    return float(instance.opening[r, m]) + bought
 
 
 def add_variables(block: Block, v: View) -> None:
@@ -128,10 +171,21 @@ def add_variables(block: Block, v: View) -> None:
 
 def shortfall(block: Block, v: View, first: Block) -> None:
     """(11) 0 <= shallow <= alpha demand, 0 <= deep <= (1 - alpha) demand: bounds of the variables."""
-    wanted = [c for c in v.cells if v.demand(*c) > 0]
+    wanted = [c for c in v.cells if v.wanted(c)]
     alpha = v.instance.shallow_share
-    block.shallow = pyo.Var(wanted, bounds=lambda _, *c: (0.0, alpha[c[2]] * v.demand(*c)))
-    block.deep = pyo.Var(wanted, bounds=lambda _, *c: (0.0, (1.0 - alpha[c[2]]) * v.demand(*c)))
+
+    def most(depth: str, c: Cell) -> Any:
+        part = float(alpha[c[2]] if depth == "shallow" else 1.0 - alpha[c[2]])
+        return part * v.source("demand", *c)
+
+    for depth in ("shallow", "deep"):
+        if not v.symbolic:
+            setattr(block, depth, pyo.Var(wanted, bounds=lambda _, *c, d=depth: (0.0, most(d, c))))  # type: ignore[misc]
+            continue
+        setattr(block, depth, pyo.Var(wanted, domain=pyo.NonNegativeReals))
+        variable = getattr(block, depth)
+        limit = pyo.Constraint(wanted, rule=lambda _, *c, d=depth, x=variable: x[c] - most(d, c) <= 0)  # type: ignore[misc]
+        setattr(block, f"{depth}_limit", limit)
 
 
 def production(block: Block, v: View, first: Block) -> None:
@@ -140,25 +194,22 @@ def production(block: Block, v: View, first: Block) -> None:
     running[p,t] = sum_{a,v} output select + unaided (1 - sum_{a,v} (1 - lost) select);
     delivered[r,p,t] = sum_{a,v} contracted rights[r,p,a,v].
     """
-    i, s, n = v.instance, v.instance.scenarios, v.number
-    output, contracted, unaided, lost = s.output[n], s.contracted[n], s.unaided[n], s.lost[n]
+    i, source = v.instance, v.source
+    windows = {year: n for n, year in enumerate(i.windows)}
 
     def runs(b: Block, p: int, t: int) -> Any:
-        alone = float(unaided[p, t])
         terms = []
         for key in v.options_of[p]:
-            effect = float(output[i.option_index[key], t])
-            if not lost[p, i.windows.index(key[2])]:
-                effect -= alone
-            if effect != 0:
+            effect = source("output", i.option_index[key], t) - source("kept", p, windows[key[2]], t)
+            if not _zero(effect):
                 terms.append(effect * first.select[key])
-        return b.running[p, t] - total(terms) == alone
+        return b.running[p, t] - total(terms) - source("unaided", p, t) == 0
 
     def delivers(b: Block, r: int, p: int, t: int) -> Any:
         terms = []
         for key in v.options_of[p]:
-            claim, part = (i.regions[r], *key), float(contracted[i.option_index[key], t])
-            if part > 0 and claim in first.rights:
+            claim, part = (i.regions[r], *key), source("contracted", i.option_index[key], t)
+            if not _zero(part) and claim in first.rights:
                 terms.append(part * first.rights[claim])
         return b.delivered[r, p, t] - total(terms) == 0
 
@@ -166,45 +217,47 @@ def production(block: Block, v: View, first: Block) -> None:
     block.delivers = pyo.Constraint(list(block.delivered), rule=delivers)
 
 
-def supply(block: Block, v: View, mode: str, cell: Cell, partners: tuple[int, ...] = ()) -> Any:
+def _zero(value: Any) -> bool:
+    """Whether a coefficient is the number zero."""
+    return isinstance(value, int | float) and value == 0
+
+
+def supply(block: Block, v: View, mode: str, cell: Cell, group: int | None = None) -> Any:
     """Tonnes of captive output (free) or processing slots (process) of a cell, linear in running and delivered.
 
-    cap length available (performance delivered_r + access ((1 - promised) running - sum_r' delivered_r')
-    + performance promised_to_r running). With ``partners``, only projects whose country spares one of them.
+    capacity reach (performance delivered_r + access ((1 - promised) running - sum_r' delivered_r')
+    + performance promised_to_r running). With ``group``, a set of partners, only projects whose country spares one.
     """
     i = v.instance
     r, k, m, t, b = cell
-    capacity = (i.captive if mode == "captive" else i.process)[:, k, m]
+    capacity = i.captive if mode == "captive" else i.process
     terms: list[Any] = []
-    for p in (int(p) for p in np.flatnonzero(capacity)):
-        if partners and not _spares(v, p, partners, cell):
+    for p in v.made_at[mode, k, m]:
+        c = v.country[p]
+        arriving = v.source("reach", c, r, k, m, t, b) if group is None else v.source("spared", c, r, group, k, m, t, b)
+        if _zero(arriving):
             continue
-        scale = float(capacity[p] * v.length[m, t, b]) * v.arriving(p, r, k, m, t, b)
-        if scale <= 0:
-            continue
+        tonnes = float(capacity[p, k, m])
         access = float(i.access[p, r]) * (i.crisis_access if b == DISRUPTED else 1.0)
         performance = i.crisis_performance if b == DISRUPTED else 1.0
         promised = float(i.precommitted[p, k, m, t])
         market = access * (1.0 - promised)
         if i.precommitted_to[p, k, m] == r:
             market += performance * promised
-        terms.append(scale * market * block.running[p, t])
+        if market != 0:
+            terms.append(arriving * (tonnes * market * block.running[p, t]))
         for to in range(len(i.regions)):
-            if (to, p, t) in block.delivered:
-                terms.append(scale * ((performance if to == r else 0.0) - access) * block.delivered[to, p, t])
+            part = (performance if to == r else 0.0) - access
+            if part != 0 and (to, p, t) in block.delivered:
+                terms.append(arriving * (tonnes * part * block.delivered[to, p, t]))
     return total(terms)
-
-
-def _spares(v: View, p: int, partners: tuple[int, ...], cell: Cell) -> bool:
-    """Whether goods of project p may go on to one of the partners: its country does not cut it."""
-    return any(v.arriving(p, to, *cell[1:]) >= 1 - 1e-12 for to in partners)
 
 
 def processing(block: Block, v: View, first: Block) -> None:
     """(9) make_k <= process_k + toll_k."""
     block.processing = pyo.Constraint(
         list(block.make),
-        rule=lambda b, *c: b.make[c] - supply(b, v, "process", c) <= v.tonnes(v.instance.scenarios.toll, *c),
+        rule=lambda b, *c: b.make[c] - supply(b, v, "process", c) - v.source("toll", *c) <= 0,
     )
 
 
@@ -227,7 +280,8 @@ def balance(block: Block, v: View, first: Block) -> None:
             terms += [b.shallow[c], b.deep[c]]
         if k + 1 < len(i.stages):
             terms.append(-b.make[r, k + 1, m, t, block_] / float(i.recovery[k + 1]))
-        return total(terms) >= v.demand(*c) - v.tonnes(i.scenarios.imports, *c)
+        demand = v.source("demand", *c) if v.wanted(c) else 0.0
+        return total(terms) + v.source("imports", *c) - demand >= 0
 
     block.balance = pyo.Constraint([c for c in v.cells if not _idle(v, c)], rule=rule)
 
@@ -235,12 +289,12 @@ def balance(block: Block, v: View, first: Block) -> None:
 def _idle(v: View, cell: Cell) -> bool:
     """Whether a balance holds whatever happens: nothing is demanded there and nothing processes its product."""
     i, k = v.instance, cell[1]
-    return k + 1 == len(i.stages) and v.demand(*cell) <= 0 and i.solidarity[k] <= 0
+    return k + 1 == len(i.stages) and not v.wanted(cell) and i.solidarity[k] <= 0
 
 
 def stock(block: Block, v: View, first: Block) -> None:
     """(12) stock[t] = (1 - loss) stock[t-1] + sum purchase - release; bought only while the region is not cut."""
-    i, s = v.instance, v.instance.scenarios
+    i = v.instance
     buyers = {
         (r, m, t): [
             key
@@ -251,8 +305,7 @@ def stock(block: Block, v: View, first: Block) -> None:
     }
 
     def rule(b: Block, r: int, m: int, t: int) -> Any:
-        calm = 1.0 - float(s.disrupted[v.number, m, t] * s.cut[v.number, r, m, t])
-        bought = [calm * first.purchase[key] for key in buyers[r, m, t]]
+        bought = [v.source("bought", r, m, t) * first.purchase[key] for key in buyers[r, m, t]]
         released = [b.release[r, m, t, x] for x in BLOCKS if (r, m, t, x) in b.release]
         keep = 1.0 - i.stock_loss
         before = keep * (b.stock[r, m, t - 1] if t > 0 else 0.0)
@@ -260,6 +313,11 @@ def stock(block: Block, v: View, first: Block) -> None:
         return b.stock[r, m, t] - before - total(bought) + total(released) == opening
 
     block.stocking = pyo.Constraint(list(block.stock), rule=rule)
+    if v.symbolic:
+        block.release_limit = pyo.Constraint(
+            list(block.release),
+            rule=lambda b, *c: b.release[c] - most_stock(i, *c[:3]) * v.source("releasable", *c) <= 0,
+        )
 
 
 def transfers(block: Block, v: View, first: Block) -> None:
@@ -269,45 +327,31 @@ def transfers(block: Block, v: View, first: Block) -> None:
     to one partner nor, the rest being counted once for each of them, to several. The same with process' + toll in the
     place of make where processors in G's embargo have slots.
     """
-    i, s = v.instance, v.instance.scenarios
-    groups = _groups(len(i.regions))
+    i = v.instance
 
-    def sides(b: Block, r: int, g: int, cell: Cell) -> tuple[Any, Any, float]:
-        _, k, m, t, x = cell
-        sent = total(b.transfer[r, to, k, m, t, x] for to in groups[g])
-        imported = max(float(s.reexport[v.number, x, r, to, k, m, t]) for to in groups[g])
-        return sent, supply(b, v, "captive", cell, groups[g]), imported * v.length[m, t, x]
+    def sides(b: Block, r: int, g: int, cell: Cell) -> tuple[Any, Any]:
+        sent = total(b.transfer[r, to, *cell[1:]] for to in v.groups[g])
+        passed_on = supply(b, v, "captive", cell, g) + v.source("reexport", r, g, *cell[1:])
+        return sent, passed_on
 
     def limit(b: Block, r: int, g: int, *where: int) -> Any:
         cell: Cell = (r, where[0], where[1], where[2], where[3])
-        sent, free, imported = sides(b, r, g, cell)
-        solidarity = float(i.solidarity[cell[1]])
+        sent, passed_on = sides(b, r, g, cell)
         made = b.make[cell] if cell[1] > 0 else 0.0
-        return sent - solidarity * (free + made) <= solidarity * imported
+        return sent - float(i.solidarity[cell[1]]) * (passed_on + made) <= 0
 
     def processed(b: Block, r: int, g: int, *where: int) -> Any:
         cell: Cell = (r, where[0], where[1], where[2], where[3])
-        sent, free, imported = sides(b, r, g, cell)
-        solidarity, slots = float(i.solidarity[cell[1]]), supply(b, v, "process", cell, groups[g])
-        return sent - solidarity * (free + slots) <= solidarity * (imported + v.tonnes(s.toll, *cell))
+        sent, passed_on = sides(b, r, g, cell)
+        slots = supply(b, v, "process", cell, g) + v.source("toll", *cell)
+        return sent - float(i.solidarity[cell[1]]) * (passed_on + slots) <= 0
 
     rows = [
-        (c[0], g, *c[1:]) for c in v.cells if i.solidarity[c[1]] > 0 for g, who in enumerate(groups) if c[0] not in who
+        (c[0], g, *c[1:]) for c in v.cells if i.solidarity[c[1]] > 0 for g, who in enumerate(v.groups) if c[0] not in who
     ]
     block.transfer_limit = pyo.Constraint(rows, rule=limit)
-    embargoed = [row for row in rows if _embargoes(v, groups[row[1]], (row[0], *row[2:]))]
+    embargoed = [row for row in rows if v.embargoes(row[1], (row[0], row[2], row[3], row[4], row[5]))]
     block.transfer_processed = pyo.Constraint(embargoed, rule=processed)
-
-
-def _groups(regions: int) -> list[tuple[int, ...]]:
-    """Every set of partners, by size."""
-    return [group for size in range(1, regions) for group in combinations(range(regions), size)]
-
-
-def _embargoes(v: View, partners: tuple[int, ...], cell: Cell) -> bool:
-    """Whether a project with processing slots at the cell's stage is in a country that cuts all of the partners."""
-    slots = np.flatnonzero(v.instance.process[:, cell[1], cell[2]])
-    return cell[1] > 0 and not all(_spares(v, int(p), partners, cell) for p in slots)
 
 
 def fairness(block: Block, v: View, first: Block) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from models import Decision, Instance, Share, build_extensive_form
 from models.expressions import total
-from models.recourse import View, supply
+from models.recourse import supply, view_of
 from portfolio.engine.compile import compile_model
 from portfolio.engine.extensive import ExtensiveForm
 from portfolio.engine.highs import solve
@@ -44,7 +44,7 @@ def outcomes(i: Instance, decision: Decision) -> Outcomes:
 
 def delivered_everywhere(i: Instance) -> Callable[[Any], Any]:
     """Output of the plant that reaches any region in the first year of the first scenario, both blocks, t."""
-    view, last = View(i, 0), len(i.stages) - 1
+    view, last = view_of(i, 0), len(i.stages) - 1
     return lambda model: total(
         supply(model.scenario[0], view, "captive", (r, last, 0, 0, b)) for r in range(len(i.regions)) for b in (0, 1)
     )
