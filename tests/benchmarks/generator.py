@@ -224,9 +224,7 @@ def _deliverable(case: Case) -> Case:
     kinds = {i.kind for i in case.instruments}
     protected = sum(i.max_share for i in case.instruments if i.kind in PRICE_KINDS)
     kept = tuple(
-        s
-        for s in case.structures
-        if s.tranche <= protected + 1e-9 and (s.debt != "guaranteed" or "guarantee" in kinds)
+        s for s in case.structures if s.tranche <= protected + 1e-9 and (s.debt != "guaranteed" or "guarantee" in kinds)
     )
     return replace(case, structures=kept)
 

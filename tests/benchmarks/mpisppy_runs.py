@@ -232,10 +232,6 @@ def _rho(instance: Instance) -> Callable[[Any], list[tuple[int, float]]]:
     scale = RHO * float((weight * demand).sum()) * 0.1
 
     def setter(model: Any) -> list[tuple[int, float]]:
-        return [
-            (id(v), scale / max(1.0, (v.ub or 1.0)))
-            for part in NONANTS
-            for v in getattr(model, part).values()
-        ]
+        return [(id(v), scale / max(1.0, (v.ub or 1.0))) for part in NONANTS for v in getattr(model, part).values()]
 
     return setter

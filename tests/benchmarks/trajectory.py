@@ -73,9 +73,7 @@ def read(path: Path) -> list[Point]:
         except json.JSONDecodeError:
             break
         objective, bound = item["objective"], item["bound"]
-        points.append(
-            Point(item["seconds"], INF if objective is None else objective, -INF if bound is None else bound)
-        )
+        points.append(Point(item["seconds"], INF if objective is None else objective, -INF if bound is None else bound))
     return points
 
 

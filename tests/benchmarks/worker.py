@@ -18,7 +18,8 @@ def main(name: str, path: str) -> int:
     """Solve the pickled instance beside the job; write ``trajectory.jsonl`` and ``outcome.json`` there."""
     folder = Path(path).parent
     job = Job(**json.loads(Path(path).read_text(encoding="utf-8")))
-    instance = pickle.loads((folder.parent / "instance.pkl").read_bytes())  # noqa: S301 - written by the parent process
+    with (folder.parent / "instance.pkl").open("rb") as file:
+        instance = pickle.load(file)  # noqa: S301 - written by the parent process
     contender = CONTENDERS[name]
     for module in contender.imports:
         importlib.import_module(module)
