@@ -101,9 +101,11 @@ class Scenarios:
     cut : (S, R, M, T)
         Whether an export hazard cuts the region for the material.
     output, contracted : (S, J, T)
-        Output of the project under the option, share of nameplate, and its part within the contract term.
+        Output of the project under the option, share of nameplate, and its part within the contract term. Assembled
+        in single precision (seven digits), the largest arrays there are; the extensive form, the decomposition and
+        the evaluation all read these numbers, so they agree about the same programme.
     unaided : (S, P, T)
-        Output in the world without support, share of nameplate.
+        Output in the world without support, share of nameplate; rounded like ``output`` where that is.
     lost : (S, P, V)
         Whether a rival takes the project before the window, so that support changes nothing.
     """

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
 
 from portfolio.case.records import Case
 from portfolio.case.tables import Eligibility, Instrument, Project, Structure
-from portfolio.finance.economics import annuity, economics
-from portfolio.finance.offtake import purchase_cost
+from portfolio.finance.economics import Economics, annuity, economics
+from portfolio.finance.offtake import Delivered, mean_delivered, purchase_cost
 from portfolio.finance.schedule import planned_start
-from portfolio.finance.terms import maximum_payout, planned_term
+from portfolio.finance.terms import Term, maximum_payout, planned_term
 from portfolio.finance.types import Commitment, Financing, PlantPath
 
 Array = npt.NDArray[np.float64]
@@ -45,8 +46,17 @@ class CashFlows:
         Largest 95 % quantile of a year's guarantee call per USD covered.
     expected_net, expected_loan, expected_equity, expected_grant, expected_overrun, expected_call, expected_fee : float
         Expected net outlay: payouts less upside; money per unit of uses; whole project; per USD covered.
+    plant : Economics
+        The project at nameplate.
+    term : Term
+        The planned term of contracts.
+    path : PlantPath
+        What it was computed from.
     """
 
+    plant: Economics
+    term: Term
+    path: PlantPath
     potential: float
     floor: Array
     tail: float
@@ -64,6 +74,11 @@ class CashFlows:
     expected_call: float
     expected_fee: float
 
+    @cached_property
+    def delivered(self) -> Delivered:
+        """Mean over all scenarios of what an offtaker is delivered, by year."""
+        return mean_delivered(self.path)
+
 
 def cash_flows(
     case: Case, project: Project, structure: Structure, financing: Financing, window: int, path: PlantPath
@@ -77,45 +92,57 @@ def cash_flows(
     after = years[-1] + 1.0
     kept = np.flatnonzero(~path.lost)
     some = kept if kept.size else np.arange(0)
+    weights = np.array([~path.lost / max(kept.size, 1), np.full(path.lost.size, 1.0 / path.lost.size)])
+    one = np.ones_like(free)
 
-    def mean(flow: Array, weight: Array) -> float:
-        return float(flow[some].mean(axis=0) @ weight) if some.size else 0.0
+    def means(flow: Array) -> tuple[Array, Array]:
+        """Mean by year over the scenarios kept, and over all."""
+        kept_mean, all_mean = weights @ flow
+        return kept_mean, all_mean
 
     def by_convention(flow: Array, neutral: Array) -> Array:
-        one = np.ones_like(free)
-        return np.array([mean(flow, one), mean(flow, free), mean(flow, free), mean(neutral, free)])
+        return np.array([flow @ one, flow @ free, flow @ free, neutral @ free])
 
+    floor, all_floor = means(path.floor)
+    neutral, _ = means(path.floor_neutral)
+    outlay, all_outlay = means(path.outlay)
+    service, all_service = means(path.loan_service)
+    overrun, all_overrun = means(path.overrun_call)
+    call, all_call = means(path.guarantee_call)
+    fees, all_fees = means(path.guarantee_fee)
     balance = float(path.loan_balance[some].mean()) if some.size else 0.0
     loss = float(path.loan_loss[some].mean()) if some.size else 0.0
-    drawn = mean(path.outlay, free)
-    subsidy = drawn - mean(path.loan_service, free) - balance * (1.0 + f.risk_free) ** -(after - window)
+    drawn = float(outlay @ free)
+    subsidy = drawn - float(service @ free) - balance * (1.0 + f.risk_free) ** -(after - window)
     risk = 1.0 + f.risk_free + f.asset_premium
-    fair = drawn - mean(path.loan_service, risky) - balance * risk ** -(after - window)
+    fair = drawn - float(service @ risky) - balance * risk ** -(after - window)
     left = float(path.loan_balance.mean()) * (1.0 + f.risk_free) ** -(after - years[0])
     net = np.maximum(path.floor - path.upside, 0.0)
-    fee = mean(path.guarantee_fee, free)
-    calls = by_convention(path.guarantee_call, path.guarantee_call)
+    plant = economics(case, project)
+    term = planned_term(case, project, structure, financing, window, path)
+    calls = by_convention(call, call)
     # The market price of the risk a guarantor takes is the premium lenders would ask on the covered balance.
-    calls[3] += f.asset_premium * fee
+    calls[3] += f.asset_premium * float(fees @ free)
     return CashFlows(
-        potential=maximum_payout(
-            economics(case, project), planned_term(case, project, structure, financing, window, path)
-        ),
-        floor=by_convention(path.floor, path.floor_neutral),
-        tail=_shortfall(path.floor[some] @ free),
-        payout95=_quantile(net[some]),
+        plant=plant,
+        term=term,
+        path=path,
+        potential=maximum_payout(plant, term),
+        floor=by_convention(floor, neutral),
+        tail=_shortfall(path.floor @ free, some),
+        payout95=_quantile(net, some),
         loan=np.maximum(0.0, np.array([1.0, max(f.loan_floor, loss), subsidy, fair])),
-        overrun=by_convention(path.overrun_call, path.overrun_call),
+        overrun=by_convention(overrun, overrun),
         call=calls,
-        fee=np.array([mean(path.guarantee_fee, w) for w in (np.ones_like(free), free, free, risky)]),
-        call95=_quantile(path.guarantee_call[some]),
-        expected_net=float((path.floor - path.upside).mean(axis=0) @ today),
-        expected_loan=float((path.outlay - path.loan_service).mean(axis=0) @ today) - left,
-        expected_equity=float((path.outlay - path.dividends).mean(axis=0) @ today),
-        expected_grant=float(path.outlay.mean(axis=0) @ today),
-        expected_overrun=float(path.overrun_call.mean(axis=0) @ today),
-        expected_call=float(path.guarantee_call.mean(axis=0) @ today),
-        expected_fee=float(path.guarantee_fee.mean(axis=0) @ today),
+        fee=np.array([fees @ w for w in (one, free, free, risky)]),
+        call95=_quantile(path.guarantee_call, some),
+        expected_net=float((all_floor - means(path.upside)[1]) @ today),
+        expected_loan=float((all_outlay - all_service) @ today) - left,
+        expected_equity=float((all_outlay - means(path.dividends)[1]) @ today),
+        expected_grant=float(all_outlay @ today),
+        expected_overrun=float(all_overrun @ today),
+        expected_call=float(all_call @ today),
+        expected_fee=float(all_fees @ today),
     )
 
 
@@ -264,7 +291,9 @@ def _contract(
     charge = np.maximum(provision_rate(case, eligibility) * exposure, flows.floor)
     expected = flows.expected_net
     if instrument.kind == "offtake":
-        extra = purchase_cost(case, project, structure, financing, window, path, instrument, eligibility)
+        extra = purchase_cost(
+            case, project, financing, flows.plant, flows.term, flows.delivered, instrument, eligibility
+        )
         exposure += extra.working_capital
         charge = np.maximum(charge + extra.charge, provision_rate(case, eligibility) * exposure)
         expected += extra.expected
@@ -298,16 +327,19 @@ def _at_start(case: Case, window: int, amount: float) -> float:
     return float(amount * (1.0 + case.settings.finance.risk_free) ** -years)
 
 
-def _quantile(flow: Array) -> float:
-    """Return the largest over the years of the 95 % quantile over scenarios."""
-    return float(np.quantile(flow, TAIL, axis=0).max()) if flow.size else 0.0
-
-
-def _shortfall(values: Array) -> float:
-    """Return the mean of the worst 5 % of values; the boundary scenario counts in part."""
-    if not values.size:
+def _quantile(flow: Array, some: npt.NDArray[np.int64]) -> float:
+    """Return the largest over the years of the 95 % quantile over some scenarios of a flow of at least 0."""
+    years = flow.any(axis=0)
+    if not some.size or not years.any():
         return 0.0
-    worst = np.sort(values)[::-1]
+    return float(np.quantile(flow.T[years][:, some], TAIL, axis=1).max())
+
+
+def _shortfall(values: Array, some: npt.NDArray[np.int64]) -> float:
+    """Return the mean of the worst 5 % of some of the values, at least 0; the boundary scenario counts in part."""
+    if not some.size or not values.any():
+        return 0.0
+    worst = np.sort(values[some])[::-1]
     mass = (1.0 - TAIL) * worst.size
     weight = np.clip(mass - np.arange(worst.size), 0.0, 1.0)
     return float(worst @ weight / weight.sum())

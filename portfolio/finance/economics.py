@@ -141,6 +141,6 @@ def economics(case: Case, project: Project) -> Economics:
 
 
 def country_running(plant: Economics, drivers: Drivers) -> Array:
-    """Return the share of output left by outages of the country, capacity-weighted, shape (N, T)."""
-    running: Array = np.einsum("nkmt,km->nt", drivers.running[:, plant.country], plant.weight)
+    """Return the share of output left by outages of the country, weighted by capacity, (N, T) laid out by year."""
+    running: Array = np.einsum("nkmt,km->tn", drivers.running[:, plant.country], plant.weight).T
     return running

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from portfolio.case.records import Case
 from portfolio.case.tables import Eligibility, Instrument, Project, Structure
 from portfolio.finance.economics import Economics, economics
-from portfolio.finance.terms import planned_term
+from portfolio.finance.terms import Term, planned_term
 from portfolio.finance.types import Financing, PlantPath
 
 Array = npt.NDArray[np.float64]
@@ -71,28 +71,46 @@ def haircut(case: Case, project: Project, instrument: Instrument, region: str) -
     return found
 
 
+@dataclass(frozen=True)
+class Delivered:
+    """Means over the scenarios of what an offtaker of the whole output gets by year, (T,) each.
+
+    ``value`` at what the plant is paid, USD M; ``output`` as a share of nameplate; ``moves`` of working capital: the
+    share of scenarios in which it is paid less that in which it is released.
+    """
+
+    value: Array
+    output: Array
+    moves: Array
+
+
+def mean_delivered(path: PlantPath) -> Delivered:
+    """Return the means over all scenarios of a path."""
+    weight = np.full(len(path.contracted), 1.0 / len(path.contracted))
+    return Delivered(weight @ path.value, weight @ path.contracted, weight @ _moves(path.contracted))
+
+
 def purchase_cost(
     case: Case,
     project: Project,
-    structure: Structure,
     financing: Financing,
-    window: int,
-    path: PlantPath,
+    plant: Economics,
+    term: Term,
+    delivered: Delivered,
     instrument: Instrument,
     eligibility: Eligibility,
 ) -> PurchaseCost:
     """Return what an offtake adds to a CfD: working capital and sum of d_t Q (h P_low + handling K).
 
     Working capital is in cash: in full under cash and provisioning, released at expiry under subsidy (risk-free)
-    and fair value (risk-adjusted).
+    and fair value (risk-adjusted). The expected cost is that of :func:`purchase_flows`, which are linear in what
+    is ``delivered``.
     """
     f = case.settings.finance
-    plant = economics(case, project)
-    term = planned_term(case, project, structure, financing, window, path)
     region = next(m.region for m in case.members if m.member == eligibility.member)
     cut = haircut(case, project, instrument, region)
     losses = (cut * plant.goods) @ term.low + mean_cut(case, plant, cut) * plant.fee_usd_m
-    handling = f.handling * (plant.goods @ paid_price(case, term.strike) + plant.fee_usd_m)
+    handling = f.handling * _paid(case, plant, term)
     placing = float((term.discount * term.within) @ (losses + handling))
     capital = working_capital(case, plant, financing.strike)
     carry = np.array(
@@ -103,12 +121,17 @@ def purchase_cost(
             1.0 - (1.0 + f.risk_free + f.asset_premium) ** -term.expiry,
         ]
     )
-    flows = purchase_flows(case, project, structure, financing, window, path, instrument, region)
-    today = (1.0 + f.risk_free) ** -np.arange(float(path.output.shape[1]))
+    years = delivered.output.size
+    today = (1.0 + f.risk_free) ** -np.arange(float(years))
+    expected = (
+        mean_cut(case, plant, cut) * _dearer(case, plant) * delivered.value
+        + f.handling * _paid(case, plant, term)[:years] * delivered.output
+        + capital * delivered.moves
+    )
     return PurchaseCost(
         working_capital=capital,
         charge=capital * carry + placing,
-        expected=float(flows.total().mean(axis=0) @ today),
+        expected=float(expected @ today),
     )
 
 
@@ -143,19 +166,35 @@ def purchase_flows(
     plant = economics(case, project)
     term = planned_term(case, project, structure, financing, window, path)
     cut = haircut(case, project, instrument, region)
-    market = np.array([m.price_longrun for m in case.materials])
-    # The path knows what the plant is paid; goods are dearer by the feed that a processor is not paid for.
-    dearer = (plant.goods @ market + plant.fee_usd_m) / max(plant.payable @ market + plant.fee_usd_m, 1e-9)
-    years = path.output.shape[1]
-    strike = plant.goods @ paid_price(case, term.strike[:, :years]) + plant.fee_usd_m
-    delivering = path.contracted > 0.0
-    ever = delivering.any(axis=1).astype(float)
-    first = np.argmax(delivering, axis=1)
-    last = np.minimum(years - np.argmax(delivering[:, ::-1], axis=1), years - 1)
-    t = np.arange(years)
-    moves = (t == first[:, None]).astype(float) - (t == last[:, None])
+    strike = _paid(case, plant, term)[: path.output.shape[1]]
     return PurchaseFlows(
-        haircut=mean_cut(case, plant, cut) * dearer * path.value,
+        haircut=mean_cut(case, plant, cut) * _dearer(case, plant) * path.value,
         handling=case.settings.finance.handling * strike * path.contracted,
-        working_capital=working_capital(case, plant, financing.strike) * ever[:, None] * moves,
+        working_capital=working_capital(case, plant, financing.strike) * _moves(path.contracted),
     )
+
+
+def _paid(case: Case, plant: Economics, term: Term) -> Array:
+    """Return what is paid for all goods of a year by year of the term, (T',), USD M."""
+    paid: Array = plant.goods @ paid_price(case, term.strike) + plant.fee_usd_m
+    return paid
+
+
+def _dearer(case: Case, plant: Economics) -> float:
+    """Return goods over what the plant is paid for them: the path knows the latter alone.
+
+    Goods are dearer by the feed that a processor is not paid for.
+    """
+    market = np.array([m.price_longrun for m in case.materials])
+    return float((plant.goods @ market + plant.fee_usd_m) / max(plant.payable @ market + plant.fee_usd_m, 1e-9))
+
+
+def _moves(contracted: Array) -> Array:
+    """Return 1 in the first year of delivery and -1 in the year after the last one, (N, T); zeros without delivery."""
+    delivering = contracted.T > 0.0
+    years = len(delivering)
+    first = np.argmax(delivering, axis=0)
+    last = np.minimum(years - np.argmax(delivering[::-1], axis=0), years - 1)
+    t = np.arange(years)[:, None]
+    moves: Array = (((t == first).astype(float) - (t == last)) * delivering.any(axis=0)).T
+    return moves

@@ -8,7 +8,6 @@ import numpy as np
 import numpy.typing as npt
 
 from portfolio.case.settings import Finance
-from portfolio.finance.economics import annuity
 from portfolio.finance.schedule import Schedule
 
 Array = npt.NDArray[np.float64]
@@ -22,16 +21,21 @@ TOKEN_USD_M = 1e-6
 
 @dataclass(frozen=True)
 class Loan:
-    """Terms of one layer of debt: principal USD M, real rate a year, tenor after completion in years."""
+    """One layer of debt: principal USD M, real rate a year, present value of 1 a year over its tenor.
 
-    principal: float
-    rate: float
-    tenor_y: float
+    Numbers, or arrays (N,) where plants with different debt are simulated side by side.
+    """
+
+    principal: Array | float
+    rate: Array | float
+    annuity: Array | float
 
 
 @dataclass(frozen=True)
 class Plant:
     """What the cash of a plant depends on; arrays (N, T) of USD M a year where it runs the whole year.
+
+    A year of all scenarios is read at a time: arrays laid out year by year (Fortran order) are much the fastest.
 
     Attributes
     ----------
@@ -47,8 +51,10 @@ class Plant:
         Technical failure, or an overrun beyond what anyone funds: never produces.
     revived : bool array, (N,)
         Whether a restart works.
-    opex, cash, restart_cost, tax : float
-        Opex at nameplate a year, opening cash, cost of a restart (USD M), tax rate.
+    opex, restart_cost, tax : float
+        Opex at nameplate a year, cost of a restart (USD M), tax rate.
+    cash : float or array (N,)
+        Opening cash, USD M.
     private, public : Loan
         Layers of debt, senior first.
     """
@@ -60,7 +66,7 @@ class Plant:
     failed: Flags
     revived: Flags
     opex: float
-    cash: float
+    cash: Array | float
     restart_cost: float
     tax: float
     private: Loan
@@ -106,13 +112,18 @@ class Operation:
         self.original = np.ones(count, dtype=bool)
         self.fail_year = np.minimum(np.floor(plant.schedule.start), years - 1)
         self.takeover_year = np.floor(np.minimum(plant.schedule.takeover, 1e6))
+        self.drawn = np.zeros(count)
+        self.real = plant.public.principal > TOKEN_USD_M
+        # Nothing is due on no debt, whatever its tenor.
+        self.private_annuity = np.where(np.asarray(plant.private.principal) > 0.0, plant.private.annuity, np.inf)
+        self.alive = ~plant.failed
         self.record = Record(
-            available=np.zeros((count, years)),
-            service=np.zeros((count, years)),
-            loss=np.zeros((count, years)),
-            dividends=np.zeros((count, years)),
-            private_balance=np.zeros((count, years)),
-            private_loss=np.zeros((count, years)),
+            available=np.zeros((years, count)).T,
+            service=np.zeros((years, count)).T,
+            loss=np.zeros((years, count)).T,
+            dividends=np.zeros((years, count)).T,
+            private_balance=np.zeros((years, count)).T,
+            private_loss=np.zeros((years, count)).T,
             defaulted=np.zeros(count, dtype=bool),
             balance=np.zeros(count),
         )
@@ -180,7 +191,7 @@ class Operation:
         capitalised until completion, level payments after. Arrears lengthen the public loan.
         """
         s, private, public = self.plant.schedule, self.plant.private, self.plant.public
-        alive = ~self.dead & ~self.plant.failed
+        alive = ~self.dead & self.alive
         serving = np.where(alive, s.serving[:, t], 0.0)
         ramping = np.where(alive, s.ramping[:, t], 0.0)
         drawn = np.where(self.dead, 0.0, s.draw[:, t])
@@ -190,16 +201,15 @@ class Operation:
         late = private.rate * self.private * waiting
         self.private_interest = late + private.rate * self.private * (ramping + serving)
         first = (serving > 0.0) & (self.private_payment == 0.0)
-        if private.principal > 0.0:
-            level = (self.private + late) / annuity(private.rate, private.tenor_y)
-            self.private_payment = np.where(first, level, self.private_payment)
+        level = (self.private + late) / self.private_annuity
+        self.private_payment = np.where(first, level, self.private_payment)
         due = private.rate * self.private * ramping + serving * self.private_payment
         due_private = np.minimum(due, self.private + self.private_interest)
         self.public = self.public + drawn * public.principal
         self.public_interest = public.rate * (self.public - 0.5 * drawn * public.principal)
         first = (serving > 0.0) & (self.public_payment == 0.0)
         until = self.public + self.public_interest - public.rate * self.public * serving
-        self.public_payment = np.where(first, until / annuity(public.rate, public.tenor_y), self.public_payment)
+        self.public_payment = np.where(first, until / public.annuity, self.public_payment)
         return due_private, np.minimum(serving * self.public_payment, self.public + self.public_interest)
 
     def _default(self, t: int, default: Flags, fail: Flags) -> None:
@@ -223,9 +233,8 @@ class Operation:
         written = which & (self.public > EPS)
         self.record.loss[:, t] += np.where(written, lgd * self.public, 0.0)
         self.record.service[:, t] += np.where(written, (1.0 - lgd) * self.public, 0.0)
-        if self.plant.public.principal > TOKEN_USD_M:
-            self.record.defaulted |= written
-            self.original &= ~written
+        self.record.defaulted |= written & self.real
+        self.original &= ~(written & self.real)
         self.public = np.where(written, 0.0, self.public)
         self.arrears = np.where(written, 0.0, self.arrears)
 
@@ -248,7 +257,8 @@ class Operation:
     def _taken_over(self, t: int) -> None:
         """Repay all debt when a rival takes over a plant that is built or runs: the usual change-of-control clause."""
         taken = (self.takeover_year == t) & ~self.shut & ~self.dead
-        undrawn = self.plant.public.principal * (1.0 - self.plant.schedule.draw[:, : t + 1].sum(axis=1))
+        self.drawn = self.drawn + self.plant.schedule.draw[:, t]
+        undrawn = self.plant.public.principal * (1.0 - self.drawn)
         self.record.service[:, t] += np.where(taken, self.public + undrawn, 0.0)
         gone = self.takeover_year == t
         self.public = np.where(taken, 0.0, self.public)

@@ -17,7 +17,7 @@ Flags = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class Schedule:
-    """Times in years from the start of the horizon; N scenarios, T years.
+    """Times in years from the start of the horizon; N scenarios, T years, arrays laid out year by year.
 
     Attributes
     ----------
@@ -66,9 +66,9 @@ def ramp(age: Array, ramp_y: float) -> Array:
 
 def overlap(begin: Array, finish: Array, years: int) -> Array:
     """Return the share of each year within [begin, finish), shape (N, years)."""
-    t = np.arange(years, dtype=float)
-    inside: Array = np.maximum(np.minimum(t + 1.0, finish[:, None]) - np.maximum(t, begin[:, None]), 0.0)
-    return inside
+    t = np.arange(years, dtype=float)[:, None]
+    inside: Array = np.maximum(np.minimum(t + 1.0, finish) - np.maximum(t, begin), 0.0)
+    return inside.T
 
 
 def planned_start(case: Case, project: Project, window: Array | float) -> Array:
@@ -100,15 +100,15 @@ def schedule(case: Case, project: Project, structure: Structure, window: Array |
     origin = start if structure.term_from == "operation" else planned
     lapsed = delay > case.settings.finance.lapse_delay_y
     term_to = np.where(lapsed, origin, origin + structure.term_y)
-    t = np.arange(years, dtype=float)
-    low = np.maximum(t, start[:, None])
-    high = np.maximum(np.minimum(t + 1.0, end[:, None]), low)
+    t = np.arange(years, dtype=float)[:, None]
+    low = np.maximum(t, start)
+    high = np.maximum(np.minimum(t + 1.0, end), low)
 
     def made(begin: Array, finish: Array) -> Array:
-        return ramp(finish - start[:, None], project.ramp_y) - ramp(begin - start[:, None], project.ramp_y)
+        return (ramp(finish - start, project.ramp_y) - ramp(begin - start, project.ramp_y)).T
 
-    inside_low = np.clip(origin[:, None], low, high)
-    inside_high = np.clip(term_to[:, None], inside_low, high)
+    inside_low = np.clip(origin, low, high)
+    inside_high = np.clip(term_to, inside_low, high)
     return Schedule(
         close=close,
         planned=planned,
@@ -121,7 +121,7 @@ def schedule(case: Case, project: Project, structure: Structure, window: Array |
         draw=_draw(planned, project.construction_y, years),
         level=made(low, high),
         within=made(inside_low, inside_high),
-        open=high - low,
+        open=(high - low).T,
         waiting=overlap(planned, start, years),
         ramping=overlap(start, np.minimum(completion, end), years),
         serving=overlap(completion, np.maximum(takeover, completion), years),
@@ -131,7 +131,7 @@ def schedule(case: Case, project: Project, structure: Structure, window: Array |
 def _draw(planned: Array, construction_y: float, years: int) -> Array:
     """Return the share drawn in each year, linear over construction; the horizon's last year takes the rest."""
     if construction_y <= 0.0:
-        drawn = (np.arange(years) == np.floor(np.clip(planned, 0, years - 1))[:, None]).astype(float)
+        drawn = (np.arange(years)[:, None] == np.floor(np.clip(planned, 0, years - 1))).astype(float).T
     else:
         drawn = overlap(planned - construction_y, planned, years) / construction_y
     drawn[:, -1] += 1.0 - drawn.sum(axis=1)

@@ -8,7 +8,9 @@ import numpy.typing as npt
 from portfolio.case.records import Case
 from portfolio.case.settings import Finance
 from portfolio.case.tables import Project, Structure
-from portfolio.finance.simulate import simulate_closed, success_probability
+from portfolio.finance.closing import Closing, success_probability
+from portfolio.finance.contracts import market
+from portfolio.finance.simulate import yields
 from portfolio.finance.sizing import size
 from portfolio.finance.types import Financing
 from portfolio.scenarios.drivers import Drivers
@@ -43,6 +45,25 @@ def close_probability(finance: Finance, project: Project, covered: float) -> flo
     return min(1.0, project.p_by_2040 / success * factor)
 
 
+def merchant(case: Case, project: Project, expected_price: Array) -> Financing:
+    """Return how a project is financed without the fund."""
+    return size(case, project, MERCHANT, expected_price)
+
+
+def alone(case: Case, project: Project, financing: Financing, drivers: Drivers) -> Closing:
+    """Return when a project closes without support, financed as by :func:`merchant`; see :func:`unaided`."""
+    p = case.project_names.index(project.project)
+    probability = close_probability(case.settings.finance, project, coverage(financing))
+    first = case.settings.horizon.first_year
+    before = drivers.rival_y[:, p] < case.windows[0] - first
+    own = (drivers.unaided_u[:, p] < probability) & ~before
+    allied = ~own & drivers.rival_allied[:, p] & np.isfinite(drivers.rival_y[:, p])
+    # A bid beyond the horizon yields nothing within it; capping it keeps the arithmetic finite.
+    bid = first + np.minimum(drivers.rival_y[:, p], float(len(case.years)))
+    close = np.where(own, float(case.windows[0]), bid)
+    return Closing(MERCHANT, financing, close, ~(own | allied), public_loan_usd_m=0.0)
+
+
 def unaided(case: Case, project: Project, drivers: Drivers, expected_price: Array) -> Array:
     """Return output without support as a share of nameplate, (N, T).
 
@@ -59,24 +80,6 @@ def unaided(case: Case, project: Project, drivers: Drivers, expected_price: Arra
     expected_price : array, (M, T)
         Forecast of reference prices, USD/kg.
     """
-    p = case.project_names.index(project.project)
-    financing = size(case, project, MERCHANT, expected_price)
-    probability = close_probability(case.settings.finance, project, coverage(financing))
-    first = case.settings.horizon.first_year
-    before = drivers.rival_y[:, p] < case.windows[0] - first
-    own = (drivers.unaided_u[:, p] < probability) & ~before
-    allied = ~own & drivers.rival_allied[:, p] & np.isfinite(drivers.rival_y[:, p])
-    # A bid beyond the horizon yields nothing within it; capping it keeps the arithmetic finite.
-    bid = first + np.minimum(drivers.rival_y[:, p], float(len(case.years)))
-    close = np.where(own, float(case.windows[0]), bid)
-    path = simulate_closed(
-        case,
-        project,
-        MERCHANT,
-        financing,
-        close,
-        drivers,
-        lost=~(own | allied),
-        public_loan_usd_m=0.0,
-    )
-    return path.output
+    closing = alone(case, project, merchant(case, project, expected_price), drivers)
+    output, _ = yields(case, project, (closing,), drivers, market(case, drivers))
+    return np.asarray(output[0].T)

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
 
 import numpy as np
 import numpy.typing as npt
 
 Array = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
+
+CHUNK = 500
+"""Scenarios worked on at a time where arrays for all of them would be large."""
 
 
 @dataclass(frozen=True)
@@ -72,3 +76,13 @@ class Drivers:
     def size(self) -> int:
         """Number of scenarios."""
         return int(self.index.size)
+
+    def rows(self, which: slice | npt.NDArray[np.int64]) -> Drivers:
+        """Return some of the scenarios, each of the same probability as before."""
+        return Drivers(**{f.name: getattr(self, f.name)[which] for f in fields(self)})
+
+
+def slices(count: int, chunk: int = CHUNK) -> Iterator[slice]:
+    """Yield consecutive slices of at most ``chunk`` that together are ``count`` long."""
+    for start in range(0, count, chunk):
+        yield slice(start, min(start + chunk, count))

@@ -1,0 +1,146 @@
+"""What every share of every option costs, from plants simulated on the cost sample."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from models import Option, Share
+from models.instance import OptionKey, ShareKey
+from portfolio.assemble.options import NEGLIGIBLE, Choice, LeftOut, option
+from portfolio.case.records import Case
+from portfolio.case.tables import Eligibility, Instrument, Project
+from portfolio.finance.charges import cash_flows, commitments
+from portfolio.finance.closing import supported
+from portfolio.finance.contracts import Market, market
+from portfolio.finance.simulate import may_yield, paths
+from portfolio.finance.types import CONVENTIONS, Commitment, PlantPath
+from portfolio.scenarios.drivers import Drivers, slices
+
+THREADS = 2
+"""Projects worked on at a time: NumPy lets go of the interpreter lock within its loops."""
+
+Report = Callable[[str, int, int], None]
+"""Called with a phase, what is done and how much there is to do."""
+
+
+@dataclass(frozen=True)
+class Priced:
+    """Options with an effect within the horizon, their shares and what these cost; what is left out and why."""
+
+    options: dict[OptionKey, Option]
+    shares: dict[ShareKey, Share]
+    commitments: dict[ShareKey, Commitment]
+    left_out: tuple[LeftOut, ...]
+
+
+def by_project(kept: tuple[Choice, ...]) -> dict[str, list[Choice]]:
+    """Choices of each project, projects in their order."""
+    found: defaultdict[str, list[Choice]] = defaultdict(list)
+    for choice in kept:
+        found[choice.project.project].append(choice)
+    return found
+
+
+def priced(
+    case: Case, kept: tuple[Choice, ...], drivers: Drivers, cost_drivers: Drivers, report: Report | None
+) -> Priced:
+    """Price every share of every option on the cost sample; leave out options that yield nothing in the horizon."""
+    found = Priced({}, {}, {}, ())
+    late: list[LeftOut] = []
+    prices = market(case, cost_drivers)
+    groups = list(by_project(kept).values())
+    told = report or _say_nothing
+    told("simulating projects", 0, len(groups))
+
+    def work(choices: list[Choice]) -> Priced:
+        return _project(case, choices, drivers, cost_drivers, prices)
+
+    with ThreadPoolExecutor(THREADS) as pool:
+        for done, part in enumerate(pool.map(work, groups), start=1):
+            found.options.update(part.options)
+            found.shares.update(part.shares)
+            found.commitments.update(part.commitments)
+            late += part.left_out
+            told("simulating projects", done, len(groups))
+    return Priced(found.options, found.shares, found.commitments, tuple(late))
+
+
+def _say_nothing(phase: str, done: int, total: int) -> None:
+    """Report to nobody."""
+
+
+def _project(case: Case, choices: list[Choice], drivers: Drivers, cost_drivers: Drivers, prices: Market) -> Priced:
+    """Price all options of one project."""
+    project = choices[0].project
+    found = Priced({}, {}, {}, ())
+    late = {v for v in case.windows if not _yields(case, project, v, drivers)}
+    timed = [(c, v) for c in choices for v in case.windows]
+    left = tuple(
+        LeftOut(project.project, c.structure.structure, f"closing in {v} it yields nothing within the horizon")
+        for c, v in timed
+        if v in late
+    )
+    timed = [(c, v) for c, v in timed if v not in late]
+    if not timed:
+        return Priced({}, {}, {}, left)
+    closings = [supported(case, project, c.structure, c.financing, v, cost_drivers) for c, v in timed]
+    for (choice, window), path in zip(timed, paths(case, project, closings, cost_drivers, prices), strict=True):
+        found.options[project.project, choice.structure.structure, window] = option(case, choice, window)
+        for key, share, cost in _shares(case, choice, window, path):
+            found.shares[key], found.commitments[key] = share, cost
+    return Priced(found.options, found.shares, found.commitments, left)
+
+
+def _yields(case: Case, project: Project, window: int, drivers: Drivers) -> bool:
+    """Whether a project that closes in a window yields anything in any scenario of the sample optimised over."""
+    return any(may_yield(case, project, window, drivers.rows(some)) for some in slices(drivers.size))
+
+
+def _shares(case: Case, choice: Choice, window: int, path: PlantPath) -> Iterator[tuple[ShareKey, Share, Commitment]]:
+    """Yield every share of an option with what a unit of it costs."""
+    project, structure = choice.project, choice.structure
+    terms = (case, project, structure, choice.financing, window, path)
+    flows = cash_flows(*terms)
+    for eligible, instrument in choice.seats:
+        if not _useful(choice, instrument):
+            continue
+        cost = commitments(*terms, instrument, eligible, flows=flows)
+        if instrument.kind == "cfd" and cost.exposure_usd_m <= NEGLIGIBLE:
+            continue  # a contract that can never pay protects nothing: it would be support for free
+        share = Share(
+            charge_usd_m=float(cost.charge_usd_m[CONVENTIONS.index(eligible.convention)]),
+            cost_usd_m=cost.cost_usd_m,
+            payout95_usd_m=cost.payout95_usd_m,
+            cap=_cap(eligible, instrument),
+            repaid_usd_m=_repaid(case, choice, instrument, path),
+        )
+        yield (eligible.member, project.project, instrument.instrument, structure.structure, window), share, cost
+
+
+def _useful(choice: Choice, instrument: Instrument) -> bool:
+    """Whether (3) and (4) let a share of the instrument be positive."""
+    if instrument.max_share <= 0:
+        return False
+    if instrument.kind in ("cfd", "offtake"):
+        return choice.structure.tranche > 0
+    if instrument.kind == "guarantee":
+        return choice.guaranteed > 0
+    return choice.gap > 0
+
+
+def _cap(eligible: Eligibility, instrument: Instrument) -> float:
+    """Most of the basis of (5): a guarantee's limit is on the part of the loan it covers, its share on the loan."""
+    if instrument.kind == "guarantee" and instrument.cover > 0:
+        return min(1.0, eligible.max_share / instrument.cover)
+    return eligible.max_share
+
+
+def _repaid(case: Case, choice: Choice, instrument: Instrument, path: PlantPath) -> tuple[tuple[int, float], ...]:
+    """Expected loan service received before each window per unit share, USD M; nothing where it is not lent again."""
+    if not case.settings.policy.relend or instrument.kind != "loan":
+        return ()
+    received = choice.financing.uses_usd_m * path.loan_service.mean(axis=0)
+    return tuple((v, float(received[: case.years.index(v)].sum())) for v in case.windows)

@@ -1,0 +1,122 @@
+"""What projects yield on the sample optimised over, with and without support, written in place chunk by chunk."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from models.instance import OptionKey
+from portfolio.assemble.options import Choice
+from portfolio.assemble.pricing import THREADS
+from portfolio.case.records import Case
+from portfolio.case.tables import Project
+from portfolio.finance.closing import Closing, lost_before, supported
+from portfolio.finance.contracts import market
+from portfolio.finance.simulate import yields
+from portfolio.finance.unaided import alone, merchant
+from portfolio.scenarios.drivers import Drivers, slices
+
+Array = npt.NDArray[np.float64]
+Compact = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Production:
+    """Shares of nameplate as in :class:`models.Scenarios`, rounded to single precision.
+
+    ``output`` and ``contracted`` (S, J, T); ``unaided`` (S, P, T) is kept in double precision but rounded alike, so
+    that support which changes nothing differs by exactly nothing; ``lost`` (S, P, V).
+
+    Memory is laid out option by option, year by year, scenario by scenario: what one option yields in a year is
+    contiguous, and years without output cost no memory as long as nothing is written to them.
+    """
+
+    output: Compact
+    contracted: Compact
+    unaided: Array
+    lost: npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class _Target:
+    """The arrays of :class:`Production` as they lie in memory: scenarios last."""
+
+    output: Compact
+    contracted: Compact
+    unaided: Array
+
+
+def produce(
+    case: Case,
+    options: Iterable[OptionKey],
+    choices: Mapping[tuple[str, str], Choice],
+    drivers: Drivers,
+    expected_price: Array,
+) -> Production:
+    """Simulate every option and every project without support on the sample optimised over.
+
+    Parameters
+    ----------
+    case : Case
+        The case.
+    options : iterable of (project, structure, window)
+        In the order of the J axis.
+    choices : mapping
+        Financing by (project, structure).
+    drivers : Drivers
+        S scenarios.
+    expected_price : array, (M, T)
+        Forecast of reference prices, USD/kg.
+    """
+    keys = list(options)
+    years, size = len(case.years), drivers.size
+    target = _Target(
+        output=np.zeros((len(keys), years, size), dtype=np.float32),
+        contracted=np.zeros((len(keys), years, size), dtype=np.float32),
+        unaided=np.zeros((len(case.projects), years, size)),
+    )
+    chunks = [(some, drivers.rows(some)) for some in slices(size)]
+    prepared = [(some, chunk, market(case, chunk)) for some, chunk in chunks]
+    at: dict[str, list[int]] = {p.project: [] for p in case.projects}
+    for j, key in enumerate(keys):
+        at[key[0]].append(j)
+
+    def work(project: Project) -> None:
+        mine = at[project.project]
+        money = merchant(case, project, expected_price)
+        for some, chunk, prices in prepared:
+            closings: list[Closing] = [alone(case, project, money, chunk)]
+            for j in mine:
+                c, window = choices[keys[j][:2]], keys[j][2]
+                closings.append(supported(case, project, c.structure, c.financing, window, chunk))
+            output, contracted = yields(case, project, closings, chunk, prices)
+            _write(target.unaided[case.project_names.index(project.project)], some, output[0].astype(np.float32))
+            for n, j in enumerate(mine, start=1):
+                _write(target.output[j], some, output[n])
+                _write(target.contracted[j], some, contracted[n])
+
+    with ThreadPoolExecutor(THREADS) as pool:
+        list(pool.map(work, case.projects))
+    return Production(
+        output=target.output.transpose(2, 0, 1),
+        contracted=target.contracted.transpose(2, 0, 1),
+        unaided=target.unaided.transpose(2, 0, 1),
+        lost=lost(case, drivers),
+    )
+
+
+def lost(case: Case, drivers: Drivers) -> npt.NDArray[np.bool_]:
+    """Whether a rival takes each project before each window, shape (S, P, V)."""
+    found = [[lost_before(case, p, v, drivers) for v in case.windows] for p in case.projects]
+    shape = (len(case.projects), len(case.windows), drivers.size)
+    return np.ascontiguousarray(np.array(found, dtype=bool).reshape(shape).transpose(2, 0, 1))
+
+
+def _write(target: npt.NDArray[np.floating], some: slice, values: npt.NDArray[np.floating]) -> None:
+    """Write the years of (T, chunk) values in which there is anything into their place in (T, S)."""
+    for t in np.flatnonzero(np.any(values != 0.0, axis=1)):
+        target[t, some] = values[t]
