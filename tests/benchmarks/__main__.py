@@ -15,6 +15,7 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
+from portfolio.case import read_case
 from tests.benchmarks.contenders import CONTENDERS, REFERENCE, Job
 from tests.benchmarks.generator import Recipe, write
 from tests.benchmarks.measure import ROOT, Measured, run, watched
@@ -31,7 +32,7 @@ QUICK = {"projects": [12], "scenarios": [10], "time_limit": 12.0}
 class Plan:
     """What to measure."""
 
-    recipes: tuple[Recipe, ...]
+    cases: tuple[Recipe | Path, ...]
     scenarios: tuple[int, ...]
     gaps: tuple[float, ...]
     contenders: tuple[str, ...]
@@ -46,6 +47,7 @@ def parse(arguments: Sequence[str]) -> tuple[Plan, Path]:
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
     add = parser.add_argument
     add("--quick", action="store_true", help="a small instance, in about a minute")
+    add("--case", type=Path, action="append", default=[], help="a case folder in place of generated cases; repeatable")
     add("--scenarios", type=_list(int), help="comma-separated numbers of scenarios (default 20,200)")
     add("--projects", type=_list(int), help="comma-separated numbers of projects (default 32: the shipped case)")
     add("--instruments", type=_list(str), default=["all"], help="all, many, or names such as loan+cfd; commas between")
@@ -84,7 +86,7 @@ def parse(arguments: Sequence[str]) -> tuple[Plan, Path]:
         for projects, instruments in product(chosen["projects"], given.instruments)
     )
     plan = Plan(
-        recipes=recipes,
+        cases=tuple(given.case) or recipes,
         scenarios=tuple(chosen["scenarios"]),
         gaps=gaps,
         contenders=tuple(c for c in CONTENDERS if c in given.contenders),
@@ -104,18 +106,26 @@ def _list(kind: type) -> Any:
     return read
 
 
-def measure(plan: Plan, recipe: Recipe, scenarios: int, folder: Path) -> Entry:
+def name_of(source: Recipe | Path) -> str:
+    """Short name of a generated case or of a folder."""
+    return source.name if isinstance(source, Recipe) else source.resolve().name
+
+
+def measure(plan: Plan, source: Recipe | Path, scenarios: int, folder: Path) -> Entry:
     """Prepare an instance and run every contender on it, one after the other."""
-    case = write(recipe, folder / "case")
-    _say(f"{recipe.name}, {scenarios} scenarios: preparing")
+    name, case = name_of(source), source
+    if isinstance(source, Recipe):
+        case = write(source, folder / "case")
+    case = Path(case).resolve()
+    _say(f"{name}, {scenarios} scenarios: preparing")
     prepared = _prepare("build", case, folder, {"scenarios": scenarios})
     runs: list[Measured] = []
-    for name in plan.contenders if not prepared.get("fault") else ():
-        if name != REFERENCE and scenarios > plan.others_up_to:
-            runs.append(Measured(name, f"not run above {plan.others_up_to} scenarios", 0.0))
+    for contender in plan.contenders if not prepared.get("fault") else ():
+        if contender != REFERENCE and scenarios > plan.others_up_to:
+            runs.append(Measured(contender, f"not run above {plan.others_up_to} scenarios", 0.0))
             continue
-        _say(f"{recipe.name}, {scenarios} scenarios: {CONTENDERS[name].title}")
-        runs.append(run(name, plan.job, folder))
+        _say(f"{name}, {scenarios} scenarios: {CONTENDERS[contender].title}")
+        runs.append(run(contender, plan.job, folder))
     passes = _passes(folder, plan.job.threads) if plan.passes and not prepared.get("fault") else {}
     settings = {
         "scenarios": scenarios,
@@ -124,9 +134,11 @@ def measure(plan: Plan, recipe: Recipe, scenarios: int, folder: Path) -> Entry:
         "threads": plan.job.threads,
     }
     if plan.whole:
-        _say(f"{recipe.name}, {scenarios} scenarios: from folder to folder")
+        _say(f"{name}, {scenarios} scenarios: from folder to folder")
     whole = _prepare("whole", case, folder, settings) if plan.whole else {}
-    return Entry(recipe.name, recipe.projects, recipe.instruments, scenarios, prepared, tuple(runs), whole, passes)
+    record = read_case(case)
+    instruments = source.instruments if isinstance(source, Recipe) else "its own"
+    return Entry(name, len(record.projects), instruments, scenarios, prepared, tuple(runs), whole, passes)
 
 
 def _prepare(task: str, case: Path, folder: Path, settings: dict[str, Any]) -> dict[str, Any]:
@@ -161,15 +173,15 @@ def main(arguments: Sequence[str]) -> int:
     target.mkdir(parents=True)
     command = f"python -m tests.benchmarks {shlex.join(arguments)}".strip()
     entries: list[Entry] = []
-    for recipe, scenarios in product(plan.recipes, plan.scenarios):
+    for source, scenarios in product(plan.cases, plan.scenarios):
         folder = Path(tempfile.mkdtemp(prefix="benchmark-"))
         try:
-            entries.append(measure(plan, recipe, scenarios, folder))
+            entries.append(measure(plan, source, scenarios, folder))
             write_results(target, entries, plan.gaps, command)  # after every instance: a long run may be stopped
             sys.stdout.write(table(entries[-1:], plan.gaps))
             sys.stdout.flush()
         finally:
-            _keep_logs(folder, target / f"{recipe.name}_{scenarios}")
+            _keep_logs(folder, target / f"{name_of(source)}_{scenarios}")
     sys.stdout.write(f"{target}\n")
     return 1 if any(e.contradiction > 1e-5 for e in entries) else 0
 

@@ -9,6 +9,7 @@ import json
 import pickle
 import sys
 import time
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +54,7 @@ def whole(case: Path, folder: Path, settings: dict[str, Any]) -> dict[str, Any]:
 
 
 def _spans(marks: list[float]) -> list[float]:
-    return [after - before for before, after in zip(marks, marks[1:], strict=False)]
+    return [after - before for before, after in pairwise(marks)]
 
 
 def main(task: str, case: str, folder: str, settings: str) -> None:
