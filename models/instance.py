@@ -98,12 +98,15 @@ class Scenarios:
         Part of the imports of the first region that comes from suppliers not cutting the second, t/y.
     available : (S, C, R, K, M, T)
         Share of the goods of a project's country that reaches the region in the disrupted block; 1 in calm.
+        Assembled as an array-like that holds only cells which are not 1 throughout: index it as any array.
     cut : (S, R, M, T)
         Whether an export hazard cuts the region for the material.
     output, contracted : (S, J, T)
         Output of the project under the option, share of nameplate, and its part within the contract term. Assembled
         in single precision (seven digits), the largest arrays there are; the extensive form, the decomposition and
         the evaluation all read these numbers, so they agree about the same programme.
+        ``contracted`` is then an array-like, output times the part within the term, made when it is indexed. Memory
+        is laid out option by option, year by year, scenarios last.
     unaided : (S, P, T)
         Output in the world without support, share of nameplate; rounded like ``output`` where that is.
     lost : (S, P, V)

@@ -18,6 +18,7 @@ from portfolio.assemble.pricing import Report, priced
 from portfolio.assemble.production import produce
 from portfolio.case.records import Case
 from portfolio.finance.types import Commitment
+from portfolio.scenarios.cells import Cells
 from portfolio.scenarios.drivers import Drivers
 from portfolio.scenarios.prices import expected_price
 
@@ -171,13 +172,18 @@ def _scenarios(case: Case, drivers: Drivers, offers: supply.Incumbents) -> Scena
         imports=offers.imports,
         toll=offers.toll,
         reexport=offers.reexport,
-        available=drivers.available[:, at],
+        available=_of_countries(drivers.available, at),
         cut=drivers.cut,
         output=nothing,
         contracted=nothing,
         unaided=nothing,
         lost=np.zeros((0, 0, 0), dtype=bool),
     )
+
+
+def _of_countries(available: Array | Cells, at: list[int]) -> Array:
+    """Availability of the goods of some countries; compact where it is."""
+    return cast(Array, available.first(at) if isinstance(available, Cells) else available[:, at])
 
 
 def _cost_key(case: Case) -> dict[tuple[str, str], float]:

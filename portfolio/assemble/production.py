@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from models.instance import OptionKey
+from portfolio.assemble.memory import Within, zeros
 from portfolio.assemble.options import Choice
 from portfolio.assemble.pricing import THREADS
 from portfolio.case.records import Case
@@ -28,15 +29,16 @@ Compact = npt.NDArray[np.float32]
 class Production:
     """Shares of nameplate as in :class:`models.Scenarios`, rounded to single precision.
 
-    ``output`` and ``contracted`` (S, J, T); ``unaided`` (S, P, T) is kept in double precision but rounded alike, so
-    that support which changes nothing differs by exactly nothing; ``lost`` (S, P, V).
+    ``output`` and ``contracted`` (S, J, T), the latter put together when it is read. ``unaided`` (S, P, T) is kept in
+    double precision but rounded alike, so that support which changes nothing differs by exactly nothing; ``lost``
+    (S, P, V).
 
     Memory is laid out option by option, year by year, scenario by scenario: what one option yields in a year is
     contiguous, and years without output cost no memory as long as nothing is written to them.
     """
 
     output: Compact
-    contracted: Compact
+    contracted: Within
     unaided: Array
     lost: npt.NDArray[np.bool_]
 
@@ -46,7 +48,7 @@ class _Target:
     """The arrays of :class:`Production` as they lie in memory: scenarios last."""
 
     output: Compact
-    contracted: Compact
+    part: Compact
     unaided: Array
 
 
@@ -74,13 +76,17 @@ def produce(
     """
     keys = list(options)
     years, size = len(case.years), drivers.size
+    terms = [(p, v, choices[p, a].structure.term_from, choices[p, a].structure.term_y) for p, a, v in keys]
+    numbers = {term: g for g, term in enumerate(dict.fromkeys(terms))}
+    group = np.array([numbers[term] for term in terms], dtype=np.int64)
     target = _Target(
-        output=np.zeros((len(keys), years, size), dtype=np.float32),
-        contracted=np.zeros((len(keys), years, size), dtype=np.float32),
-        unaided=np.zeros((len(case.projects), years, size)),
+        output=zeros((len(keys), years, size), np.float32),
+        part=zeros((len(numbers), years, size), np.float32),
+        unaided=zeros((len(case.projects), years, size)),
     )
     chunks = [(some, drivers.rows(some)) for some in slices(size)]
     prepared = [(some, chunk, market(case, chunk)) for some, chunk in chunks]
+    first = {terms.index(term) for term in numbers}
     at: dict[str, list[int]] = {p.project: [] for p in case.projects}
     for j, key in enumerate(keys):
         at[key[0]].append(j)
@@ -93,17 +99,19 @@ def produce(
             for j in mine:
                 c, window = choices[keys[j][:2]], keys[j][2]
                 closings.append(supported(case, project, c.structure, c.financing, window, chunk))
-            output, contracted = yields(case, project, closings, chunk, prices)
+            output, part = yields(case, project, closings, chunk, prices)
             _write(target.unaided[case.project_names.index(project.project)], some, output[0].astype(np.float32))
             for n, j in enumerate(mine, start=1):
                 _write(target.output[j], some, output[n])
-                _write(target.contracted[j], some, contracted[n])
+                if j in first:
+                    _write(target.part[group[j]], some, part[n])
 
     with ThreadPoolExecutor(THREADS) as pool:
         list(pool.map(work, case.projects))
+    output = target.output.transpose(2, 0, 1)
     return Production(
-        output=target.output.transpose(2, 0, 1),
-        contracted=target.contracted.transpose(2, 0, 1),
+        output=output,
+        contracted=Within(output, target.part.transpose(2, 0, 1), group),
         unaided=target.unaided.transpose(2, 0, 1),
         lost=lost(case, drivers),
     )

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from models.instance import BLOCKS, CALM, DISRUPTED
+from portfolio.assemble.memory import zeros
 from portfolio.case.records import Case
 from portfolio.case.tables import Supplier
 from portfolio.scenarios.drivers import Drivers
@@ -74,9 +75,10 @@ def offer(case: Case, supplier: Supplier, demand: Array) -> Array:
 def incumbents(case: Case, drivers: Drivers) -> Incumbents:
     """Offers of all suppliers in all scenarios, cut by outages (both blocks) and by hazards (disrupted block)."""
     n, regions = drivers.size, len(case.region_names)
-    shape = (n, len(BLOCKS), regions, len(case.stage_names), len(case.material_names), len(case.years))
-    imports, toll = np.zeros(shape), np.zeros(shape)
-    reexport = np.zeros((*shape[:3], *shape[2:]))
+    shape = (len(case.stage_names), len(case.material_names), len(case.years), n)
+    # Scenarios last in memory: cells without a supplier are never written to, and so take none.
+    imports, toll = (np.moveaxis(zeros((len(BLOCKS), regions, *shape)), -1, 0) for _ in range(2))
+    reexport = np.moveaxis(zeros((len(BLOCKS), regions, regions, *shape)), -1, 0)
     by_supplier = np.zeros((len(case.suppliers), len(case.years)))
     for number, supplier in enumerate(case.suppliers):
         r, k, m = place(case, supplier)

@@ -90,14 +90,14 @@ def paths(
 def yields(
     case: Case, project: Project, closings: Sequence[Closing], drivers: Drivers, prices: Market
 ) -> tuple[Array, Array]:
-    """Return output and its part within the term of each closing alone, (A, T, N) both, as shares of nameplate."""
+    """Return output of each closing as a share of nameplate, and the part of it within the term, (A, T, N) both."""
     lives = _live(case, project, closings, drivers, prices)
     years, count = lives.running.shape[::-1]
-    output, contracted = (np.empty((len(closings), years, count)) for _ in range(2))
-    for a in range(len(closings)):
-        whole, within = lives.output(a)
-        output[a], contracted[a] = whole.T, within.T
-    return output, contracted
+    output, part = np.empty((len(closings), years, count)), np.zeros((len(closings), years, count))
+    for a, plan in enumerate(lives.plans):
+        output[a] = lives.output(a)[0].T
+        np.divide(plan.within.T, plan.level.T, out=part[a], where=plan.level.T > 0.0)
+    return output, part
 
 
 def may_yield(case: Case, project: Project, window: int, drivers: Drivers) -> bool:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+
+from portfolio.scenarios.cells import Cells
 
 Array = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
@@ -18,6 +21,9 @@ CHUNK = 500
 @dataclass(frozen=True)
 class Drivers:
     """A chunk of N scenarios; axes C countries, R regions, K stages, M materials, T years, P projects in case order.
+
+    ``available`` and ``running``, which are 1 nearly everywhere, are sampled as
+    :class:`portfolio.scenarios.cells.Cells`: they are read like arrays, and take a hundredth of the memory.
 
     Attributes
     ----------
@@ -79,7 +85,42 @@ class Drivers:
 
     def rows(self, which: slice | npt.NDArray[np.int64]) -> Drivers:
         """Return some of the scenarios, each of the same probability as before."""
-        return Drivers(**{f.name: getattr(self, f.name)[which] for f in fields(self)})
+        whole: dict[str, Any] = {f.name: getattr(self, f.name) for f in fields(self)}
+        parts: dict[str, Any] = {n: v.rows(which) if isinstance(v, Cells) else v[which] for n, v in whole.items()}
+        return Drivers(**parts)
+
+
+class Joined:
+    """Drivers of ``count`` scenarios, filled chunk by chunk."""
+
+    def __init__(self, count: int) -> None:
+        self.count = count
+        self._parts: dict[str, npt.NDArray[Any] | Cells] = {}
+
+    def put(self, some: slice, chunk: Drivers) -> None:
+        """Write a chunk into its place."""
+        for f in fields(Drivers):
+            value = getattr(chunk, f.name)
+            if f.name not in self._parts:
+                self._parts[f.name] = _room(value, self.count)
+            whole = self._parts[f.name]
+            if isinstance(whole, Cells):
+                whole.values[:, some] = value.values
+            else:
+                whole[some] = value
+
+    def drivers(self) -> Drivers:
+        """Return all scenarios, once every chunk is there."""
+        parts: dict[str, Any] = dict(self._parts)
+        return Drivers(**parts)
+
+
+def _room(value: npt.NDArray[Any] | Cells, count: int) -> npt.NDArray[Any] | Cells:
+    """Return an empty array like ``value`` for ``count`` scenarios."""
+    if isinstance(value, Cells):
+        numbers, _, years = value.values.shape
+        return Cells(value.index, np.empty((numbers, count, years)))
+    return np.empty((count, *value.shape[1:]), dtype=value.dtype)
 
 
 def slices(count: int, chunk: int = CHUNK) -> Iterator[slice]:

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
+from typing import cast
 
 import numpy as np
 import numpy.typing as npt
 
 from portfolio.case.records import Case, matches
 from portfolio.case.tables import Event, Hazard
+from portfolio.scenarios.cells import Cells
 from portfolio.scenarios.hazards import Occurrences
 from portfolio.scenarios.months import MONTHS, Coverage, MonthGrids, coverage
 from portfolio.scenarios.philox import Array
@@ -131,19 +133,28 @@ def _by_material(case: Case, yearly: dict[int, Array], size: int) -> Array:
 
 def _available(case: Case, goods: dict[Cell, Group], yearly: dict[Group, Array], disrupted: Array) -> Array:
     """Return the share of goods that arrives in the disrupted block, (N, C, R, K, M, T)."""
-    size, _, years = disrupted.shape
-    shape = (size, len(case.countries), len(case.regions), len(case.stages), len(case.materials), years)
-    available = np.ones(shape)
     length = np.where(disrupted > 0.0, disrupted, 1.0)
-    for (c, r, k, m), group in goods.items():
-        # Rounding alone can take the quotient past its bounds.
-        available[:, c, r, k, m] = np.clip(1.0 - (1.0 - yearly[group]) / length[:, m], 0.0, 1.0)
-    return available
+    shape = (len(case.countries), len(case.regions), len(case.stages), len(case.materials))
+    index = np.zeros(shape, dtype=np.int64)
+    numbers: dict[tuple[Group, int], int] = {}
+    for cell, group in goods.items():
+        index[cell] = numbers.setdefault((group, cell[3]), len(numbers) + 1)
+    values = np.ones((len(numbers) + 1, disrupted.shape[0], disrupted.shape[2]))
+    for (group, m), number in numbers.items():
+        if group in yearly:
+            # Rounding alone can take the quotient past its bounds.
+            values[number] = np.clip(1.0 - (1.0 - yearly[group]) / length[:, m], 0.0, 1.0)
+    return cast(Array, Cells(index, values))
 
 
 def _running(case: Case, plants: dict[Cell, Group], yearly: dict[Group, Array], size: int) -> Array:
     """Return the share of output that outages leave, (N, C, K, M, T)."""
-    running = np.ones((size, len(case.countries), len(case.stages), len(case.materials), len(case.years)))
+    index = np.zeros((len(case.countries), len(case.stages), len(case.materials)), dtype=np.int64)
+    numbers: dict[Group, int] = {}
     for (c, _, k, m), group in plants.items():
-        running[:, c, k, m] = yearly[group]
-    return running
+        index[c, k, m] = numbers.setdefault(group, len(numbers) + 1)
+    values = np.ones((len(numbers) + 1, size, len(case.years)))
+    for group, number in numbers.items():
+        if group in yearly:
+            values[number] = yearly[group]
+    return cast(Array, Cells(index, values))

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import numpy.typing as npt
 
 from portfolio.case.records import Case
 from portfolio.scenarios.demand import sample_demand
-from portfolio.scenarios.drivers import Drivers
+from portfolio.scenarios.drivers import Drivers, Joined, slices
 from portfolio.scenarios.effects import disruption
 from portfolio.scenarios.hazards import occurrences, sorted_hazards
 from portfolio.scenarios.prices import realised_price, sample_price
@@ -18,6 +19,9 @@ from portfolio.scenarios.sources import KeyedSource, Lead, Source, design_source
 
 METHODS = ("monte_carlo", "sobol", "latin_hypercube")
 """The ways to draw scenarios."""
+
+THREADS = 2
+"""Chunks drawn at a time: NumPy lets go of the interpreter lock within its loops."""
 
 
 def sample(case: Case, count: int, seed: int, *, first: int = 0, method: str | None = None) -> Drivers:
@@ -125,6 +129,19 @@ def leading_drivers(case: Case) -> tuple[Lead, ...]:
 
 
 def _draw(case: Case, source: Source, index: npt.NDArray[np.int64], probability: float) -> Drivers:
+    """Turn uniform draws into drivers, a chunk at a time: the monthly grids in between are large."""
+    whole = Joined(source.size)
+    some = list(slices(source.size))
+    if len(some) <= 1:
+        return _draw_chunk(case, source, index, probability)
+    with ThreadPoolExecutor(THREADS) as pool:
+        chunks = pool.map(lambda s: _draw_chunk(case, source.rows(s), index[s], probability), some)
+        for where, chunk in zip(some, chunks, strict=True):
+            whole.put(where, chunk)
+    return whole.drivers()
+
+
+def _draw_chunk(case: Case, source: Source, index: npt.NDArray[np.int64], probability: float) -> Drivers:
     """Turn uniform draws into the arrays of a chunk."""
     hazards = sorted_hazards(case)
     effects = disruption(case, hazards, occurrences(case, hazards, source), source.size)

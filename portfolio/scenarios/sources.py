@@ -18,6 +18,9 @@ class Source(Protocol):
     def size(self) -> int:
         """Number of scenarios of the chunk."""
 
+    def rows(self, some: slice) -> Source:
+        """Return the source of some of the scenarios."""
+
     def draws(self, kind: str, names: tuple[str, ...], driver: str, count: int) -> Array:
         """Return draws in (0, 1), shape (names, scenarios, count)."""
 
@@ -38,6 +41,10 @@ class KeyedSource:
     def size(self) -> int:
         """Number of scenarios of the chunk."""
         return int(self.index.size)
+
+    def rows(self, some: slice) -> KeyedSource:
+        """Return the source of some of the scenarios."""
+        return KeyedSource(self.seed, self.index[some])
 
     def draws(self, kind: str, names: tuple[str, ...], driver: str, count: int) -> Array:
         """Return draws in (0, 1), shape (names, scenarios, count)."""
@@ -84,6 +91,10 @@ class DesignSource:
     def size(self) -> int:
         """Number of scenarios of the chunk."""
         return self.keyed.size
+
+    def rows(self, some: slice) -> DesignSource:
+        """Return the source of some of the scenarios."""
+        return DesignSource(self.keyed.rows(some), self.points[some], self.columns)
 
     def draws(self, kind: str, names: tuple[str, ...], driver: str, count: int) -> Array:
         """Return draws in (0, 1), shape (names, scenarios, count)."""
