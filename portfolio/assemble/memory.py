@@ -73,7 +73,9 @@ class Within(ReadLikeArray):
     def __getitem__(self, key: Any) -> Any:
         """Return what the same key gives on the whole array, without building the whole where it can be helped."""
         parts = spread(key, self.ndim)
-        if parts is None or sum(isinstance(p, (list, np.ndarray)) for p in parts) > 1:
+        lists = [isinstance(p, (list, np.ndarray)) for p in parts or ()]
+        # Two lists are matched entry by entry, and one of years may move to the front: left to NumPy.
+        if parts is None or sum(lists) > 1 or lists[2]:
             return np.asarray(self)[key]
         scenarios, options, years = parts
         part = self.part[scenarios][..., self.group[options], :][..., years]
