@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from models import Option, Share
@@ -18,9 +17,6 @@ from portfolio.finance.contracts import Market, market
 from portfolio.finance.simulate import may_yield, paths
 from portfolio.finance.types import CONVENTIONS, Commitment, PlantPath
 from portfolio.scenarios.drivers import Drivers, slices
-
-THREADS = 2
-"""Projects worked on at a time: NumPy lets go of the interpreter lock within its loops."""
 
 Report = Callable[[str, int, int], None]
 """Called with a phase, what is done and how much there is to do."""
@@ -53,18 +49,17 @@ def priced(
     prices = market(case, cost_drivers)
     groups = list(by_project(kept).values())
     told = report or _say_nothing
-    told("simulating projects", 0, len(groups))
+    done, total = 0, len(kept) * len(case.windows)
+    told("simulating projects", done, total)
 
-    def work(choices: list[Choice]) -> Priced:
-        return _project(case, choices, drivers, cost_drivers, prices)
-
-    with ThreadPoolExecutor(THREADS) as pool:
-        for done, part in enumerate(pool.map(work, groups), start=1):
-            found.options.update(part.options)
-            found.shares.update(part.shares)
-            found.commitments.update(part.commitments)
-            late += part.left_out
-            told("simulating projects", done, len(groups))
+    for group in groups:
+        part = _project(case, group, drivers, cost_drivers, prices)
+        found.options.update(part.options)
+        found.shares.update(part.shares)
+        found.commitments.update(part.commitments)
+        late += part.left_out
+        done += len(group) * len(case.windows)
+        told("simulating projects", done, total)
     return Priced(found.options, found.shares, found.commitments, tuple(late))
 
 

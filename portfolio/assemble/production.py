@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,7 +11,6 @@ import numpy.typing as npt
 from models.instance import OptionKey
 from portfolio.assemble.memory import Within, zeros
 from portfolio.assemble.options import Choice
-from portfolio.assemble.pricing import THREADS
 from portfolio.case.records import Case
 from portfolio.case.tables import Project
 from portfolio.finance.closing import Closing, lost_before, supported
@@ -106,8 +104,9 @@ def produce(
                 if j in first:
                     _write(target.part[group[j]], some, part[n])
 
-    with ThreadPoolExecutor(THREADS) as pool:
-        list(pool.map(work, case.projects))
+    # One after the other: steps this small wait for the interpreter lock longer than two threads save.
+    for project in case.projects:
+        work(project)
     output = target.output.transpose(2, 0, 1)
     return Production(
         output=output,

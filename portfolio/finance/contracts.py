@@ -35,6 +35,10 @@ class Market:
     realised: Array
     low_quantile: float
 
+    def rows(self, which: npt.NDArray[np.int64]) -> Market:
+        """Return the prices of some of the scenarios."""
+        return Market(self.settled[:, :, which], self.realised[:, :, which], self.low_quantile)
+
     @cached_property
     def low(self) -> Array:
         """P_low: low quantile over the scenarios of the settled price, (M, T)."""

@@ -180,6 +180,8 @@ class Operation:
         available = np.where(restart, part, np.where(self.shut | self.dead, 0.0, 1.0))
         self.shut = self.shut & ~restart
         self.restart_at = np.where(restart, np.inf, self.restart_at)
+        if not self.owner_lost.any():
+            return np.asarray(available)
         lost = np.minimum(self.owner_lost, 1.0)
         self.owner_lost = self.owner_lost - lost
         return available * (1.0 - lost)
@@ -217,6 +219,8 @@ class Operation:
         f = self.finance
         limit = f.deferral_y * self.public_payment
         patience = (self.arrears > limit + EPS) & (self.public > EPS)
+        if not (default | fail | patience).any():
+            return
         building = t + 1.0 <= self.plant.schedule.completion
         lgd = np.where(building | fail, f.lgd_construction, f.lgd_subordinated)
         self._write_off(t, default | fail | patience, lgd)
@@ -231,6 +235,8 @@ class Operation:
     def _write_off(self, t: int, which: Flags, lgd: Array | float) -> None:
         """Write off public debt, and with it the equity beneath; what is recovered counts as service."""
         written = which & (self.public > EPS)
+        if not written.any():
+            return
         self.record.loss[:, t] += np.where(written, lgd * self.public, 0.0)
         self.record.service[:, t] += np.where(written, (1.0 - lgd) * self.public, 0.0)
         self.record.defaulted |= written & self.real
@@ -256,11 +262,13 @@ class Operation:
 
     def _taken_over(self, t: int) -> None:
         """Repay all debt when a rival takes over a plant that is built or runs: the usual change-of-control clause."""
-        taken = (self.takeover_year == t) & ~self.shut & ~self.dead
         self.drawn = self.drawn + self.plant.schedule.draw[:, t]
+        gone = self.takeover_year == t
+        if not gone.any():
+            return
+        taken = gone & ~self.shut & ~self.dead
         undrawn = self.plant.public.principal * (1.0 - self.drawn)
         self.record.service[:, t] += np.where(taken, self.public + undrawn, 0.0)
-        gone = self.takeover_year == t
         self.public = np.where(taken, 0.0, self.public)
         self.private = np.where(taken, 0.0, self.private)
         self.arrears = np.where(taken, 0.0, self.arrears)
@@ -269,6 +277,8 @@ class Operation:
 
     def _decide_restart(self, t: int, closed_before: Flags) -> None:
         """Let plants closed for the whole year decide on a restart at the year's prices."""
+        if not closed_before.any():
+            return
         go = closed_before & self.shut & ~self.dead & np.isinf(self.restart_at) & self.plant.worth[:, t]
         self.restart_at = np.where(go & self.plant.revived, t + 1.0 + self.finance.restart_lag_y, self.restart_at)
         beyond = go & ~self.plant.revived

@@ -91,13 +91,28 @@ def yields(
     case: Case, project: Project, closings: Sequence[Closing], drivers: Drivers, prices: Market
 ) -> tuple[Array, Array]:
     """Return output of each closing as a share of nameplate, and the part of it within the term, (A, T, N) both."""
-    lives = _live(case, project, closings, drivers, prices)
-    years, count = lives.running.shape[::-1]
-    output, part = np.empty((len(closings), years, count)), np.zeros((len(closings), years, count))
+    years = prices.realised.shape[1]
+    output, part = (np.zeros((len(closings), years, drivers.size)) for _ in range(2))
+    built = np.flatnonzero(~_failed(case, project, drivers))
+    if not built.size:
+        return output, part
+    # What fails yields nothing however it is financed: it need not be simulated.
+    some = [replace(c, close=c.close[built], lost=c.lost[built]) for c in closings]
+    lives = _live(case, project, some, drivers.rows(built), prices.rows(built))
     for a, plan in enumerate(lives.plans):
-        output[a] = lives.output(a)[0].T
-        np.divide(plan.within.T, plan.level.T, out=part[a], where=plan.level.T > 0.0)
+        output[a][:, built] = lives.output(a)[0].T
+        within = np.zeros_like(plan.level)
+        np.divide(plan.within, plan.level, out=within, where=plan.level > 0.0)
+        part[a][:, built] = within.T
     return output, part
+
+
+def _failed(case: Case, project: Project, drivers: Drivers) -> Flags:
+    """Whether a project fails for technical reasons or for an overrun beyond what anyone funds, (N,)."""
+    p = case.project_names.index(project.project)
+    _, beyond = overrun_shares(case.settings.finance, project, drivers.overrun[:, p])
+    failed: Flags = (drivers.success_u[:, p] >= success_probability(case.settings.finance, project)) | beyond
+    return failed
 
 
 def may_yield(case: Case, project: Project, window: int, drivers: Drivers) -> bool:
@@ -106,10 +121,7 @@ def may_yield(case: Case, project: Project, window: int, drivers: Drivers) -> bo
     Read from the plan alone. A plant that is built always runs for part of its first year: nothing is due before, and
     the cash set aside for its ramp-up is there.
     """
-    p = case.project_names.index(project.project)
-    _, overrun_failed = overrun_shares(case.settings.finance, project, drivers.overrun[:, p])
-    failed = (drivers.success_u[:, p] >= success_probability(case.settings.finance, project)) | overrun_failed
-    good = ~(failed | lost_before(case, project, window, drivers))
+    good = ~(_failed(case, project, drivers) | lost_before(case, project, window, drivers))
     level = schedule(case, project, case.structures[0], float(window), drivers).level
     return bool((level[good] * country_running(economics(case, project), drivers)[good]).any())
 
@@ -190,8 +202,8 @@ def _live(case: Case, project: Project, closings: Sequence[Closing], drivers: Dr
     p = case.project_names.index(project.project)
     plant = economics(case, project)
     running = country_running(plant, drivers)
-    calls, overrun_failed = overrun_shares(f, project, drivers.overrun[:, p])
-    failed = (drivers.success_u[:, p] >= success_probability(f, project)) | overrun_failed
+    calls, _ = overrun_shares(f, project, drivers.overrun[:, p])
+    failed = _failed(case, project, drivers)
     plans = _plans(case, project, closings, drivers, failed)
     sales = unit_sales(plant, prices)
     units = [

@@ -168,7 +168,8 @@ def test_least_charges_together_are_those_alone(monkeypatch: pytest.MonkeyPatch)
     for seed in range(6):
         case = rich_case(seed)
         money = tuple(replace(b, budget_usd_m=b.budget_usd_m * (0.3 + 0.3 * seed)) for b in case.budgets)
-        instance = assembled(replace(case, budgets=money), 5).instance
+        lines = tuple(replace(m, liquidity_line_usd_m=2.0 * seed) for m in case.members)
+        instance = assembled(replace(case, budgets=money, members=lines), 5).instance
         for key, charge in least_charges(instance).items():
             alone = least_alone(instance, key)
             assert np.isinf(charge) == np.isinf(alone), key
