@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import mmap
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -27,7 +28,8 @@ def zeros(shape: tuple[int, ...], dtype: npt.DTypeLike = np.float64) -> npt.NDAr
     if size < SMALL or not hasattr(mmap, "MADV_NOHUGEPAGE"):
         return np.zeros(shape, dtype=dtype)
     block = mmap.mmap(-1, size)
-    block.madvise(mmap.MADV_NOHUGEPAGE)
+    with suppress(OSError):  # a system without huge pages does not know the word
+        block.madvise(mmap.MADV_NOHUGEPAGE)
     return np.frombuffer(block, dtype=dtype).reshape(shape)
 
 
