@@ -24,7 +24,7 @@ from tests.benchmarks.report import write as write_results
 
 RESULTS = ROOT / "results" / "benchmarks"
 
-QUICK = {"projects": [12], "scenarios": [10], "time_limit": 12.0}
+QUICK = {"projects": [8], "scenarios": [5], "time_limit": 8.0}
 """What ``--quick`` sets where the command line does not."""
 
 

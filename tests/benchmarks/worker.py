@@ -16,18 +16,19 @@ from tests.benchmarks.trajectory import Recorder
 
 def main(name: str, path: str) -> int:
     """Solve the pickled instance beside the job; write ``trajectory.jsonl`` and ``outcome.json`` there."""
-    folder = Path(path).parent
-    job = Job(**json.loads(Path(path).read_text(encoding="utf-8")))
+    folder = Path(path).resolve().parent
+    job = Job(**json.loads((folder / "job.json").read_text(encoding="utf-8")))
     with (folder.parent / "instance.pkl").open("rb") as file:
         instance = pickle.load(file)  # noqa: S301 - written by the parent process
     contender = CONTENDERS[name]
+    if contender.ranks:
+        os.chdir(folder)  # mpi-sppy writes logs where it is imported
     for module in contender.imports:
         importlib.import_module(module)
     leads = True
     if contender.ranks:
         from mpi4py import MPI
 
-        os.chdir(folder)  # mpi-sppy writes logs where it runs
         leads = MPI.COMM_WORLD.Get_rank() == 0
         MPI.COMM_WORLD.Barrier()
     recorder = Recorder(folder / "trajectory.jsonl" if leads else Path(os.devnull))
