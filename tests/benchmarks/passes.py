@@ -22,8 +22,7 @@ import numpy.typing as npt
 from scipy import sparse
 
 from models import Decision, Instance, build_extensive_form
-from portfolio.engine import Limits
-from portfolio.engine.benders import Benders
+from portfolio.engine import Limits, choose
 from portfolio.engine.compile import Compiled, compile_model
 from portfolio.engine.highs import LinearProgram, load
 
@@ -120,7 +119,7 @@ def walk(instance: Instance, compiled: Compiled, count: int, seed: int = 1) -> l
 
     The recourse is complete, so that any of them is feasible for it.
     """
-    found = Benders().solve(instance, Limits(gap=0.2, time_limit_s=30.0)).decision or Decision()
+    found = choose("benders", instance).solve(instance, Limits(gap=0.2, time_limit_s=30.0)).decision or Decision()
     best = compiled.values(found)
     project = np.array([_project(*compiled.columns[c]) for c in compiled.first_stage])
     chosen = sorted({p for p, _, _ in found.chosen})
