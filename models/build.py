@@ -6,11 +6,11 @@ from types import SimpleNamespace
 
 import pyomo.environ as pyo
 
+from models.data import Symbols
 from models.decision import Decision
 from models.expressions import Block, total
 from models.first_stage import add_first_stage, public_cost
 from models.instance import Instance
-from models.data import Symbols
 from models.recourse import View, add_recourse, side_costs, view_of, weighted_shortfall
 from models.risk import cvar, expectation
 
@@ -59,6 +59,14 @@ def build_extensive_form(instance: Instance) -> Block:
         objective += instance.cvar_weight * model.cvar
     objective += instance.cost_weight * total([public_cost(model, instance)])
     model.objective = pyo.Objective(expr=objective)
+    return model
+
+
+def build_first_stage(instance: Instance) -> Block:
+    """Build the first stage alone: its objective is what commitments cost, cost weight * public cost."""
+    model = pyo.ConcreteModel(name="first_stage")
+    add_first_stage(model, instance)
+    model.objective = pyo.Objective(expr=instance.cost_weight * total([public_cost(model, instance)]))
     return model
 
 

@@ -293,7 +293,10 @@ def _idle(v: View, cell: Cell) -> bool:
 
 
 def stock(block: Block, v: View, first: Block) -> None:
-    """(12) stock[t] = (1 - loss) stock[t-1] + sum purchase - release; bought only while the region is not cut."""
+    """(12) stock[t] = (1 - loss) stock[t-1] + sum purchase - release; bought only while the region is not cut.
+
+    Where data are variables, whether stock may be released is a bound: the most there can be, or nothing.
+    """
     i = v.instance
     buyers = {
         (r, m, t): [
@@ -318,6 +321,7 @@ def stock(block: Block, v: View, first: Block) -> None:
             list(block.release),
             rule=lambda b, *c: b.release[c] - most_stock(i, *c[:3]) * v.source("releasable", *c) <= 0,
         )
+        block.stock_limit = pyo.Constraint(list(block.stock), rule=lambda b, *c: b.stock[c] - most_stock(i, *c) <= 0)
 
 
 def transfers(block: Block, v: View, first: Block) -> None:
@@ -347,7 +351,11 @@ def transfers(block: Block, v: View, first: Block) -> None:
         return sent - float(i.solidarity[cell[1]]) * (passed_on + slots) <= 0
 
     rows = [
-        (c[0], g, *c[1:]) for c in v.cells if i.solidarity[c[1]] > 0 for g, who in enumerate(v.groups) if c[0] not in who
+        (c[0], g, *c[1:])
+        for c in v.cells
+        if i.solidarity[c[1]] > 0
+        for g, who in enumerate(v.groups)
+        if c[0] not in who
     ]
     block.transfer_limit = pyo.Constraint(rows, rule=limit)
     embargoed = [row for row in rows if v.embargoes(row[1], (row[0], row[2], row[3], row[4], row[5]))]

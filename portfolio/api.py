@@ -12,12 +12,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from models import Decision, Instance, build_extensive_form
+from models import Decision, Instance
 from portfolio.assemble import Assembly, assemble
 from portfolio.case import Case, CaseError, case_hashes, init_case, read_case
 from portfolio.case.ordering import ordered
 from portfolio.engine import METHODS, choose
-from portfolio.engine.compile import compile_model
+from portfolio.engine.assembled import compile_instance
 from portfolio.engine.protocol import Engine, Limits, Progress, Solution, Status
 from portfolio.evaluate.feasibility import explain, unsupportable
 from portfolio.evaluate.measures import WITH, WITHOUT, scenario_table, shortfall_table, supply_table
@@ -198,7 +198,7 @@ def solve(
     clock = _Clock(progress)
     with clock.phase("reading"):
         record, hashes = _read(case, scenarios, seed, overrides)
-    _check_method(method, record)
+    _check_method(method)
     assembly = _assemble(record, clock)
     engine = engine_for(method, assembly.instance)
     solution = _search(engine, assembly, Limits(gap, time_limit, threads), clock)
@@ -213,12 +213,10 @@ def solve(
         return write_run(run, target)
 
 
-def _check_method(method: str, case: Case) -> None:
+def _check_method(method: str) -> None:
     """Refuse a method that cannot work before minutes of work."""
     if method not in METHODS:
         raise UsageError(f"unknown method {method!r}: one of {', '.join(METHODS)}")
-    if method == "benders" and case.settings.risk.cvar_weight > 0:
-        raise UsageError("method benders does not serve risk.cvar_weight above 0: take extensive or auto")
 
 
 def _read(
@@ -276,7 +274,7 @@ def _why_none(assembly: Assembly, solution: Solution) -> tuple[str, ...]:
 def _evaluate(case: Case, assembly: Assembly, solution: Solution, decision: Decision, gap: float) -> Run:
     """Measure both worlds on the same scenarios and gather the tables."""
     instance = assembly.instance
-    recourse = Recourse(instance, solution.compiled or compile_model(build_extensive_form(instance)))
+    recourse = Recourse(instance, solution.arrays or compile_instance(instance))
     without, with_fund = recourse.outcomes(Decision()), recourse.outcomes(decision)
     _confirm(instance, solution, decision, without, with_fund)
     tables = _tables(assembly, decision, without, with_fund)

@@ -76,14 +76,14 @@ def _solution(compiled: Compiled, result: Result, built: float) -> Solution:
     }
     seconds = {"build": built, "solve": result.seconds}
     if result.x is None:
-        return Solution(STATUS[result.status], "extensive", np.inf, result.bound, None, seconds, size, compiled)
+        return Solution(STATUS[result.status], "extensive", np.inf, result.bound, None, seconds, size)
     begin = time.perf_counter()
     polished = polish(compiled.program, result.x)
     seconds["polish"] = time.perf_counter() - begin
     x, objective = (polished.x, polished.objective) if polished.x is not None else (result.x, result.objective)
     bound = min(result.bound, objective)
     decision = compiled.decision(x)
-    return Solution(STATUS[result.status], "extensive", objective, bound, decision, seconds, size, compiled)
+    return Solution(STATUS[result.status], "extensive", objective, bound, decision, seconds, size)
 
 
 def polish(program: LinearProgram, x: np.ndarray) -> Result:

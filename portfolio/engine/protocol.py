@@ -8,7 +8,7 @@ from enum import Enum
 from typing import Protocol
 
 from models import Decision, Instance
-from portfolio.engine.compile import Compiled
+from portfolio.engine.assembled import Arrays
 
 
 class Status(Enum):
@@ -51,8 +51,8 @@ class Solution:
     """Result of an engine.
 
     ``objective`` and ``bound`` are valid however the solve ended: bound <= optimum <= objective. ``seconds`` is wall
-    time by phase, ``size`` counts rows, columns, nonzeros and integers of what was solved; ``compiled`` is the whole
-    programme in arrays, for whoever evaluates the decision.
+    time by phase, ``size`` counts rows, columns and integers of what was solved; ``arrays`` is the programme
+    compiled, for whoever evaluates the decision.
     """
 
     status: Status
@@ -62,7 +62,7 @@ class Solution:
     decision: Decision | None
     seconds: Mapping[str, float] = field(default_factory=dict)
     size: Mapping[str, int] = field(default_factory=dict)
-    compiled: Compiled | None = field(default=None, repr=False, compare=False)
+    arrays: Arrays | None = field(default=None, repr=False, compare=False)
 
     @property
     def gap(self) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -9,10 +10,14 @@ import numpy as np
 import numpy.typing as npt
 
 from models import Decision, Instance
-from portfolio.engine.compile import Compiled
-from portfolio.engine.subproblems import Subproblems, recourse_cost, split
+from portfolio.engine.assembled import Arrays
+from portfolio.engine.passes import Passes, threads
 
 Array = npt.NDArray[np.float64]
+Integers = npt.NDArray[np.int64]
+
+KINDS = ("shallow", "deep", "make", "release", "received", "sent")
+"""Outcomes by cell."""
 
 
 @dataclass(frozen=True)
@@ -48,54 +53,64 @@ class Outcomes:
 
 @dataclass(frozen=True)
 class Recourse:
-    """The recourse of every scenario, cut once out of a compiled extensive form and kept warm."""
+    """The recourse of every scenario, compiled once and kept warm."""
 
     instance: Instance
-    compiled: Compiled
+    arrays: Arrays
+    threads: int = 0
 
     @cached_property
-    def problems(self) -> Subproblems:
-        """Scenario subproblems whose value is what the recourse minimises: Z plus side costs."""
-        return split(
-            self.compiled,
-            self.instance.scenarios.size,
-            len(self.instance.materials),
-            recourse_cost(self.instance, self.compiled),
-        )
+    def passes(self) -> Passes:
+        """The recourse of all scenarios: what it minimises is Z plus side costs."""
+        return Passes(self.arrays.programme, ThreadPoolExecutor(threads(self.threads)))
 
     def outcomes(self, decision: Decision) -> Outcomes:
         """Solve every scenario under a fixed decision."""
         i = self.instance
         shape = (i.scenarios.size, len(i.regions), len(i.stages), len(i.materials), len(i.years))
-        found = {name: np.zeros(shape) for name in ("shallow", "deep", "make", "release", "received", "sent")}
+        found = {name: np.zeros(shape) for name in KINDS}
         side = np.zeros(i.scenarios.size)
-        first = self.compiled.values(decision)
-        for s, scenario in enumerate(self.problems.scenarios):
-            scenario.evaluate(first)
-            for part in scenario.parts.values():
-                side[s] += self._collect(found, s, part.columns, part.values())
+        for which, values in self.passes.allocate(self.arrays.first.values(decision)):
+            for name, (columns, cells) in self._places.items():
+                part = found[name][which].reshape(which.stop - which.start, -1)
+                np.add.at(part.T, cells, values[columns])
+            side[which] = self._side_cost @ values
         return Outcomes(**found, weighted=self._weigh(found["shallow"], found["deep"]), side=side)
 
-    def _collect(self, found: dict[str, Array], s: int, columns: npt.NDArray[np.int64], x: Array) -> float:
-        """Add the values of scenario s to the arrays; return what the objective pays besides Z."""
-        i, side = self.instance, 0.0
-        for c, value in zip(columns, x, strict=True):
-            name, index = self.compiled.columns[c]
-            if value <= 1e-12:
-                continue
+    @cached_property
+    def _places(self) -> dict[str, tuple[Integers, Integers]]:
+        """Columns of the recourse and the cell (r, k, m, t), as one number, that each adds to, by kind of outcome."""
+        i = self.instance
+        shape = (len(i.regions), len(i.stages), len(i.materials), len(i.years))
+        places: dict[str, list[tuple[int, tuple[int, ...]]]] = {name: [] for name in KINDS}
+        for column, (name, index) in enumerate(self.arrays.template.columns):
             if name in ("shallow", "deep", "make"):
-                found[name][(s, *index[:4])] += value
+                places[name].append((column, index[:4]))
             elif name == "release":
-                r, m, t, _ = index
-                found[name][s, r, i.stock_stage, m, t] += value
+                places[name].append((column, (index[0], i.stock_stage, *index[1:3])))
             elif name == "transfer":
-                r, to, k, m, t, _ = index
-                found["sent"][s, r, k, m, t] += value
-                found["received"][s, to, k, m, t] += value
-                side += i.transfer_cost * value
+                places["sent"].append((column, (index[0], *index[2:5])))
+                places["received"].append((column, index[1:5]))
+        return {
+            name: (
+                np.array([column for column, _ in held], dtype=np.int64),
+                np.ravel_multi_index(np.array([cell for _, cell in held]).T, shape),
+            )
+            for name, held in places.items()
+            if held
+        }
+
+    @cached_property
+    def _side_cost(self) -> Array:
+        """What the objective pays for a column besides Z."""
+        i = self.instance
+        cost = np.zeros(len(self.arrays.template.columns))
+        for column, (name, index) in enumerate(self.arrays.template.columns):
+            if name == "transfer":
+                cost[column] = i.transfer_cost
             elif name == "worst":
-                side += float(i.fairness_weight[index]) * value
-        return side
+                cost[column] = i.fairness_weight[index]
+        return cost
 
     def _weigh(self, shallow: Array, deep: Array) -> Array:
         """Z by scenario, shape (S,)."""

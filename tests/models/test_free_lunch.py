@@ -12,6 +12,7 @@ import pytest
 from models import Decision, Instance, Share, build_extensive_form
 from models.expressions import total
 from models.recourse import supply, view_of
+from portfolio.engine.assembled import compile_instance
 from portfolio.engine.compile import compile_model
 from portfolio.engine.extensive import ExtensiveForm
 from portfolio.engine.highs import solve
@@ -39,7 +40,7 @@ def most(i: Instance, expression: Callable[[Any], Any]) -> float:
 
 
 def outcomes(i: Instance, decision: Decision) -> Outcomes:
-    return Recourse(i, compile_model(build_extensive_form(i))).outcomes(decision)
+    return Recourse(i, compile_instance(i)).outcomes(decision)
 
 
 def delivered_everywhere(i: Instance) -> Callable[[Any], Any]:

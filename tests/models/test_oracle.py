@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 import models.first_stage
 import models.recourse
-from models import Decision, Instance, build_extensive_form
-from portfolio.engine.compile import compile_model
+from models import Decision, Instance
+from portfolio.engine.assembled import compile_instance
 from portfolio.engine.extensive import ExtensiveForm
 from portfolio.engine.protocol import Limits, Solution
 from portfolio.evaluate.outcomes import Recourse, cvar, objective
@@ -67,7 +67,7 @@ def test_oracle_against_mixed_integer_solver(name: str | int) -> None:
 def test_recourse(name: str | int) -> None:
     """Every scenario under the optimal decision and under none, and the objective made of them."""
     i = instance(name)
-    recourse = Recourse(i, compile_model(build_extensive_form(i)))
+    recourse = Recourse(i, compile_instance(i))
     for decision in (solved(name).decision, Decision()):
         found = recourse.outcomes(decision)
         for s in range(i.scenarios.size):

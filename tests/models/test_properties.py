@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models import Decision, Instance, Scenarios, build_extensive_form
-from portfolio.engine.compile import compile_model
+from models import Decision, Instance, Scenarios
+from portfolio.engine.assembled import compile_instance
 from portfolio.engine.extensive import ExtensiveForm
 from portfolio.engine.protocol import Limits
 from portfolio.evaluate.outcomes import Recourse, objective
@@ -28,7 +28,7 @@ def optimum(i: Instance) -> float:
 
 def without(i: Instance) -> float:
     """Objective of supporting nothing."""
-    outcomes = Recourse(i, compile_model(build_extensive_form(i))).outcomes(Decision())
+    outcomes = Recourse(i, compile_instance(i)).outcomes(Decision())
     return objective(i, Decision(), outcomes)
 
 

@@ -9,11 +9,11 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from models import Decision, Instance, build_extensive_form
+from models import Decision, Instance
 from portfolio.engine import METHODS, Benders, ExtensiveForm, Limits, Progress, Solution, Status, choose
-from portfolio.engine.compile import compile_model
+from portfolio.engine.assembled import compile_instance
+from portfolio.engine.passes import Passes
 from portfolio.engine.protocol import Engine
-from portfolio.engine.subproblems import Subproblems, recourse_cost, split
 from tests.models.instances import VARIATIONS, Shape, altered, random_instance, rich, tiny_instance, with_transfers
 from tests.oracle import objective_value, oracle_value, recourse_value, violations
 
@@ -169,12 +169,6 @@ def test_threads_and_repetition_change_nothing(threads: int) -> None:
         assert (again.objective, again.decision) == (solved(name).objective, solved(name).decision)
 
 
-@pytest.mark.parametrize("groups", [1, 2, 50])
-def test_any_grouping_of_cuts_gives_the_optimum(groups: int) -> None:
-    for name in (24, "three regions"):
-        assert Benders(groups=groups).solve(instance(name), EXACT).objective == pytest.approx(referee(name), **CLOSE)
-
-
 def test_choose() -> None:
     small, large = tiny_instance(), tiny_instance(Shape(scenarios=150))
     assert isinstance(choose("auto", small), ExtensiveForm)
@@ -204,10 +198,9 @@ class TestTail:
         """Scenarios of one group lie on both sides of the quantile."""
         i = altered(tiny_instance(Shape(scenarios=12, rng=np.random.default_rng(3))), cvar_weight=0.7, cvar_level=0.6)
         exact = ExtensiveForm().solve(i, EXACT).objective
-        for groups in (1, 3, 12):
-            found = Benders(groups=groups).solve(i, EXACT)
-            assert found.objective == pytest.approx(exact, **CLOSE)
-            assert found.bound <= exact + 1e-6
+        found = Benders().solve(i, EXACT)
+        assert found.objective == pytest.approx(exact, **CLOSE)
+        assert found.bound <= exact + 1e-6
 
     def test_bounds_hold_when_stopped(self) -> None:
         i = altered(random_instance(25), cvar_weight=0.6, cvar_level=0.7)
@@ -217,15 +210,15 @@ class TestTail:
             assert found.bound <= exact + 1e-6 <= found.objective + 2e-6
 
 
-class TestSubproblems:
+class TestPasses:
     """Value and gradient of the recourse at random first-stage points."""
 
     names = ("stock", "transfers", "three stages", "fairness", "two materials", "partly available", 24, 29, 33)
 
     @staticmethod
-    def points(i: Instance, count: int, seed: int) -> tuple[Subproblems, list[np.ndarray], list[Decision]]:
+    def points(i: Instance, count: int, seed: int) -> tuple[Passes, list[np.ndarray], list[Decision]]:
         """Points of whole and of fractional select and rights within what is supplied."""
-        compiled = compile_model(build_extensive_form(i))
+        arrays = compile_instance(i)
         rng = np.random.default_rng(seed)
         decisions = []
         for _ in range(count):
@@ -237,59 +230,104 @@ class TestSubproblems:
             rights = {c: rng.random() * free[c[1:]] * select[c[1:]] / len(i.regions) for c in i.claims}
             purchase = {key: 10.0 * rng.random() for key in i.purchases}
             decisions.append(Decision(select=select, rights=rights, purchase=purchase))
-        problems = split(compiled, i.scenarios.size, len(i.materials), recourse_cost(i, compiled))
-        return problems, [compiled.values(d) for d in decisions], decisions
+        passes = Passes(arrays.programme, ThreadPoolExecutor(2))
+        return passes, [arrays.first.values(d) for d in decisions], decisions
+
+    @staticmethod
+    def by_scenario(passes: Passes) -> np.ndarray:
+        """Gradient of every scenario, shape (S, L, x)."""
+        weights = np.eye(passes.programme.scenarios)
+        return np.array([passes.gradient(weight) for weight in weights])
 
     @pytest.mark.parametrize("name", names)
     def test_values_are_the_recourse(self, name: str | int) -> None:
+        """An exact pass finds the value of every scenario twice: by allocations, and by prices and pieces."""
         i = instance(name)
-        problems, points, decisions = self.points(i, 3, 1)
-        with ThreadPoolExecutor(1) as pool:
-            for x, decision in zip(points, decisions, strict=True):
-                values, _ = problems.evaluate(x, pool)
-                for s in range(i.scenarios.size):
-                    assert values[s].sum() == pytest.approx(recourse_value(i, decision, s)[1]["total"], abs=1e-6)
+        passes, points, decisions = self.points(i, 3, 1)
+        for x, decision in zip(points, decisions, strict=True):
+            found = passes.evaluate(x, exact=True)
+            for s in range(i.scenarios.size):
+                expected = recourse_value(i, decision, s)[1]["total"]
+                assert found.exact[s].sum() == pytest.approx(expected, abs=1e-6)
+                assert found.values[s].sum() == pytest.approx(expected, abs=1e-6)
 
     @pytest.mark.parametrize("name", names)
-    def test_cuts_never_cut_off_a_value(self, name: str | int) -> None:
+    def test_old_prices_bound_from_below(self, name: str | int) -> None:
+        passes, points, _ = self.points(instance(name), 6, 6)
+        passes.evaluate(points[0], exact=True)
+        cheap = [passes.evaluate(x, exact=False).values for x in points]
+        exact = [passes.evaluate(x, exact=True).exact for x in points]
+        for low, value in zip(cheap, exact, strict=True):
+            assert (low <= value + 1e-7).all()
+        assert cheap[0] == pytest.approx(exact[0], abs=1e-7)
+
+    @pytest.mark.parametrize("exact", [True, False])
+    @pytest.mark.parametrize("name", names)
+    def test_cuts_never_cut_off_a_value(self, name: str | int, exact: bool) -> None:
         """value(y) >= value(x) + gradient(x) (y - x), for every scenario and material."""
-        problems, points, _ = self.points(instance(name), 8, 2)
-        with ThreadPoolExecutor(1) as pool:
-            found = [problems.evaluate(x, pool) for x in points]
-        for x, (value, gradient) in zip(points, found, strict=True):
-            for y, (other, _) in zip(points, found, strict=True):
-                assert (other >= value + gradient @ (y - x) - 1e-7).all()
+        passes, points, _ = self.points(instance(name), 8, 2)
+        cuts = []
+        for x in points:
+            value = passes.evaluate(x, exact=exact).values
+            cuts.append((x, value, self.by_scenario(passes)))
+        for y in points:
+            worth = passes.evaluate(y, exact=True).exact
+            for x, value, gradient in cuts:
+                assert (worth >= value + gradient @ (y - x) - 1e-7).all()
 
     @pytest.mark.parametrize("name", names)
     def test_gradient_by_finite_differences(self, name: str | int) -> None:
         """Along random directions; a kink within the step shows in a one-sided slope below the other."""
-        problems, points, _ = self.points(instance(name), 4, 3)
+        passes, points, _ = self.points(instance(name), 4, 3)
         rng, step, smooth = np.random.default_rng(4), 1e-5, 0
-        with ThreadPoolExecutor(1) as pool:
-            for x in points:
-                along = rng.normal(size=x.size) * (x > 0)
-                middle, gradient = problems.evaluate(x, pool)
-                ahead, back = problems.evaluate(x + step * along, pool)[0], problems.evaluate(x - step * along, pool)[0]
-                right, left, slope = (ahead - middle) / step, (middle - back) / step, gradient @ along
-                assert (left - 1e-4 <= slope).all()
-                assert (slope <= right + 1e-4).all()
-                smooth += int(np.abs(right - left).max() < 1e-3)
+        for x in points:
+            along = rng.normal(size=x.size) * (x > 0)
+            middle = passes.evaluate(x, exact=True).values
+            slope = self.by_scenario(passes) @ along
+            ahead, back = (passes.evaluate(x + sign * step * along, exact=True).values for sign in (1, -1))
+            right, left = (ahead - middle) / step, (middle - back) / step
+            assert (left - 1e-4 <= slope).all()
+            assert (slope <= right + 1e-4).all()
+            smooth += int(np.abs(right - left).max() < 1e-3)
         assert smooth >= 2
 
+    @pytest.mark.parametrize("name", names)
+    def test_effects_and_their_adjoint(self, name: str | int) -> None:
+        """Right-hand sides term by term; <y, T x> = <T' y, x> for random y and x."""
+        passes, points, _ = self.points(instance(name), 2, 7)
+        programme, rng = passes.programme, np.random.default_rng(8)
+        data = programme.data(slice(0, programme.scenarios))
+        base = passes.effects.rows(np.zeros_like(points[0]), data)
+        for x in points:
+            rows = passes.effects.rows(x, data)
+            assert rows == pytest.approx(programme.rows_at(x, data), abs=1e-9)
+            y = rng.normal(size=rows.shape)
+            moved = float(passes.effects.adjoint(y, data).sum(axis=0) @ x)
+            assert moved == pytest.approx(float((y * (rows - base)).sum()), rel=1e-9, abs=1e-9)
+
+    @pytest.mark.parametrize("name", ["stock", "three stages", 24])
+    def test_nothing_depends_on_threads(self, name: str | int) -> None:
+        i = instance(name)
+        _, points, _ = self.points(i, 4, 9)
+        found = []
+        for workers in (1, 2, 3):
+            passes = Passes(compile_instance(i).programme, ThreadPoolExecutor(workers))
+            values = [passes.evaluate(x, exact=n == 1).values for n, x in enumerate(points)]
+            found.append((np.array(values), passes.gradient(passes.programme.probability)))
+        for values, gradient in found[1:]:
+            assert (values == found[0][0]).all()
+            assert (gradient == found[0][1]).all()
+
     def test_a_part_per_material(self) -> None:
-        i = instance("two materials")
-        problems, _, _ = self.points(i, 1, 1)
-        assert problems.labels == 2
-        assert {label for s in problems.scenarios for label in s.parts} == {0, 1}
+        passes, _, _ = self.points(instance("two materials"), 1, 1)
+        assert passes.programme.labels == 2
 
     def test_specks_of_tolerance_are_no_error(self) -> None:
         """Rights a hair above what is selected would make supply negative: it counts as zero."""
         i = with_transfers(rich(tiny_instance()))
-        problems, points, _ = self.points(i, 1, 5)
+        passes, points, _ = self.points(i, 1, 5)
         x = np.zeros_like(points[0])
-        compiled = compile_model(build_extensive_form(i))
-        rights = [n for n, c in enumerate(compiled.first_stage) if compiled.columns[c][0] == "rights"]
-        with ThreadPoolExecutor(1) as pool:
-            plain = problems.evaluate(x, pool)[0]
-            x[rights] = 1e-9
-            assert problems.evaluate(x, pool)[0] == pytest.approx(plain, abs=1e-6)
+        rights = [n for n, c in enumerate(compile_instance(i).first.columns) if c[0] == "rights"]
+        plain = passes.evaluate(x, exact=True).values
+        x[rights] = 1e-9
+        assert passes.evaluate(x, exact=True).values == pytest.approx(plain, abs=1e-6)

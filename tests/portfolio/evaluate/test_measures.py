@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from models import Decision, Instance, build_extensive_form
+from models import Decision, Instance
 from portfolio.engine import ExtensiveForm, Limits
-from portfolio.engine.compile import compile_model
+from portfolio.engine.assembled import compile_instance
 from portfolio.evaluate.feasibility import charge, cheapest, diagnose, placed_offtake
 from portfolio.evaluate.measures import (
     WITH,
@@ -32,7 +32,7 @@ def instance(name: str | int) -> Instance:
 
 def solved(i: Instance) -> tuple[Decision, Outcomes, Outcomes]:
     decision = ExtensiveForm().solve(i, EXACT).decision
-    recourse = Recourse(i, compile_model(build_extensive_form(i)))
+    recourse = Recourse(i, compile_instance(i))
     return decision, recourse.outcomes(Decision()), recourse.outcomes(decision)
 
 

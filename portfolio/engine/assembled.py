@@ -1,0 +1,92 @@
+"""The product's own programme in the arrays the decomposition takes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy import sparse
+
+from models import Instance
+from models.build import build_first_stage
+from portfolio.assemble.affordable import knapsack_rows, least_charges
+from portfolio.engine.compile import Compiled, compile_model
+from portfolio.engine.highs import LinearProgram
+from portfolio.engine.programme import Branch, TwoStage
+from portfolio.engine.template import Template, compile_template
+
+
+@dataclass(frozen=True)
+class Arrays:
+    """A programme with what its columns stand for: of the first stage and of the recourse."""
+
+    programme: TwoStage
+    first: Compiled
+    template: Template
+
+
+def compile_instance(instance: Instance) -> Arrays:
+    """Compile first stage and recourse, each once."""
+    first = compile_model(build_first_stage(instance))
+    at = {key: n for n, key in enumerate(first.columns)}
+    template = compile_template(instance, at)
+    columns = template.cost.size
+    programme = TwoStage(
+        first=_with_knapsacks(instance, first.program, at),
+        matrix=template.matrix,
+        cost=template.cost,
+        equal=template.equal,
+        upper=np.full(columns, np.inf),
+        upper_data=template.upper_data,
+        constant=template.constant,
+        direct=template.direct,
+        define=template.define,
+        defined=template.defined,
+        indirect=template.indirect,
+        label=template.label,
+        priced=template.priced,
+        probability=instance.scenarios.probability,
+        data=lambda which: template.gather(instance, which),
+        cvar_weight=instance.cvar_weight,
+        cvar_level=instance.cvar_level,
+        branches=_branches(instance, at),
+    )
+    return Arrays(programme, first, template)
+
+
+def _with_knapsacks(instance: Instance, first: LinearProgram, at: dict[tuple[str, Any], int]) -> LinearProgram:
+    """The first stage with knapsack rows on least charges, which whole portfolios satisfy and fractions need not."""
+    found = list(knapsack_rows(instance, least_charges(instance)))
+    rows = sparse.lil_array((len(found), first.cost.size))
+    for n, (row, _) in enumerate(found):
+        for key, charge in row.items():
+            rows[n, at["select", key]] = charge
+    return replace(
+        first,
+        matrix=sparse.csc_array(sparse.vstack([first.matrix, sparse.csr_array(rows)])),
+        row_lower=np.concatenate([first.row_lower, np.full(len(found), -np.inf)]),
+        row_upper=np.concatenate([first.row_upper, [limit for _, limit in found]]),
+    )
+
+
+def _branches(instance: Instance, at: dict[tuple[str, Any], int]) -> tuple[Branch, ...]:
+    """For every project: whether it is supported by each window, and at all; then with which structure.
+
+    The relaxation spreads a project over windows to use up every budget, which costs it more than any other freedom.
+    """
+    found = []
+    for project in dict.fromkeys(key[0] for key in instance.options):
+        keys = [key for key in instance.options if key[0] == project]
+        columns = np.array([at["select", key] for key in keys], dtype=np.int64)
+        window = np.array([instance.windows.index(key[2]) for key in keys], dtype=np.int64)
+        tranche = _numbered([instance.options[key].tranche for key in keys])
+        found += [Branch(columns[window <= w]) for w in np.unique(window)[:-1]]
+        found.append(Branch(columns, (window, tranche)))
+    return tuple(found)
+
+
+def _numbered(values: list[float]) -> npt.NDArray[np.int64]:
+    """Number of each value among those that differ."""
+    return np.unique(np.round(values, 9), return_inverse=True)[1].astype(np.int64)

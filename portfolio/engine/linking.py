@@ -1,0 +1,116 @@
+"""Rows that link pieces, such as a stock carried from year to year: priced, so that the pieces stay small.
+
+With prices mu on the linking rows, min cost y + mu (b - A y) falls into pieces: a lower bound on the recourse for
+any mu, and its value where mu is optimal (Lagrangian duality). Optimal prices come from the whole linear programme
+of a component, one warm HiGHS model for all its scenarios, each with the basis it had last.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import highspy
+import numpy as np
+from scipy import sparse
+from scipy.sparse import csgraph
+
+from portfolio.engine.highs import LinearProgram, SolverError, load
+from portfolio.engine.programme import Array, Integers, TwoStage
+
+
+@dataclass(frozen=True)
+class Component:
+    """Rows and columns that linking rows hold together; ``priced`` are the places of those rows within ``rows``."""
+
+    rows: Integers
+    columns: Integers
+    priced: Integers
+    label: int
+
+
+def connected(matrix: sparse.csr_array) -> tuple[Integers, Integers]:
+    """Number of the connected part of every row and column of a matrix."""
+    rows, columns = matrix.shape
+    graph = sparse.block_array([[None, matrix], [sparse.csr_array(matrix.T), None]]) if matrix.nnz else None
+    if graph is None:
+        return np.arange(rows, dtype=np.int64), rows + np.arange(columns, dtype=np.int64)
+    _, part = csgraph.connected_components(graph, directed=False)
+    return part[:rows].astype(np.int64), part[rows:].astype(np.int64)
+
+
+def components(programme: TwoStage) -> tuple[Component, ...]:
+    """Parts of the recourse that hold a priced row."""
+    if not programme.priced.any():
+        return ()
+    row_part, column_part = connected(programme.matrix)
+    found = []
+    for part in np.unique(row_part[programme.priced]):
+        rows, columns = np.flatnonzero(row_part == part), np.flatnonzero(column_part == part)
+        found.append(
+            Component(rows, columns, np.flatnonzero(programme.priced[rows]), int(programme.row_label[rows[0]]))
+        )
+    return tuple(found)
+
+
+@dataclass
+class Exact:
+    """Solves a component in scenario after scenario, warm; ``bases`` holds the last basis of each scenario."""
+
+    programme: TwoStage
+    component: Component
+    bases: dict[int, tuple[list[highspy.HighsBasisStatus], list[highspy.HighsBasisStatus]]] = field(
+        default_factory=dict
+    )
+    solver: highspy.Highs | None = None
+
+    def solve(self, scenario: int, rows: Array, upper: Array) -> tuple[float, Array]:
+        """Value and row duals of the component under right-hand sides and bounds of the whole programme."""
+        solver = self._solver()
+        c = self.component
+        lower = rows[c.rows]
+        high = np.where(self.programme.equal[c.rows], lower, np.inf)
+        at, columns = np.arange(lower.size, dtype=np.int32), np.arange(c.columns.size, dtype=np.int32)
+        solver.changeRowsBounds(at.size, at, lower, high)
+        solver.changeColsBounds(columns.size, columns, np.zeros(columns.size), np.maximum(upper[c.columns], 0.0))
+        held = self.bases.get(scenario)
+        if held is not None:
+            basis = highspy.HighsBasis()
+            basis.col_status, basis.row_status = held
+            basis.valid = True
+            solver.setBasis(basis)
+        solver.run()
+        if solver.getModelStatus() != highspy.HighsModelStatus.kOptimal:
+            solver.clearSolver()
+            solver.run()
+        if solver.getModelStatus() != highspy.HighsModelStatus.kOptimal:
+            word = solver.modelStatusToString(solver.getModelStatus())
+            raise SolverError(f"the recourse of scenario {scenario} ended with status {word}")
+        state = solver.getBasis()
+        self.bases[scenario] = (state.col_status, state.row_status)
+        return solver.getInfo().objective_function_value, np.asarray(solver.getSolution().row_dual)
+
+    def columns(self) -> Array:
+        """Values of the component's columns in the last solution."""
+        assert self.solver is not None
+        return np.asarray(self.solver.getSolution().col_value)
+
+    def _solver(self) -> highspy.Highs:
+        if self.solver is None:
+            c, p = self.component, self.programme
+            rows = p.equal[c.rows]
+            self.solver = load(
+                LinearProgram(
+                    cost=p.cost[c.columns],
+                    offset=0.0,
+                    matrix=sparse.csc_array(p.matrix[c.rows][:, c.columns]),
+                    row_lower=np.zeros(c.rows.size),
+                    row_upper=np.where(rows, 0.0, np.inf),
+                    lower=np.zeros(c.columns.size),
+                    upper=np.full(c.columns.size, np.inf),
+                    integer=np.zeros(c.columns.size, dtype=bool),
+                )
+            )
+            self.solver.setOptionValue("presolve", "off")
+            self.solver.setOptionValue("threads", 1)
+            self.solver.setOptionValue("solver", "simplex")
+        return self.solver

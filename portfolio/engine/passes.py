@@ -1,0 +1,301 @@
+"""A pass: the recourse of every scenario at a first-stage point, and cuts from its duals.
+
+Scenarios are taken in chunks, chunks in lanes, lanes on threads. What a lane does depends on the lane alone, so that
+results do not depend on the number of threads.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from scipy import sparse
+
+from portfolio.engine.bunching import Bases, Bunch, Shape
+from portfolio.engine.effects import Effects, make_effects
+from portfolio.engine.linking import Component, Exact, components, connected
+from portfolio.engine.programme import Array, Flags, Integers, TwoStage
+
+CHUNK = 512
+"""Most scenarios in a chunk."""
+LANES = 4
+"""Most lanes; each remembers bases and warm models of its own."""
+CACHE = 400e6
+"""Bytes of data that may be kept between passes; beyond that they are gathered anew."""
+SPECK = 1e-6
+"""Part of a row's largest effect by which solver tolerances of the first stage may push a limit beyond zero."""
+
+
+def threads(wanted: int) -> int:
+    """Threads to use: those wanted, or all cores this process may use."""
+    if wanted > 0:
+        return wanted
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a pass found; S scenarios, L labels.
+
+    ``values`` (S, L) go with the duals: lower bounds on the recourse. ``exact`` (S, L) are values of feasible
+    allocations, where the pass was exact; else those of ``values``.
+    """
+
+    values: Array
+    exact: Array
+
+
+@dataclass
+class _Chunk:
+    """A run of scenarios and what is remembered of it: last bases by shape, prices, last duals."""
+
+    which: slice
+    last: list[Integers]
+    mu: Array
+    settled: bool = False
+    duals: Array | None = None
+    cached: Array | None = None
+
+    @property
+    def size(self) -> int:
+        return int(self.which.stop - self.which.start)
+
+
+@dataclass
+class _Lane:
+    """Chunks taken one after the other, and what they share: bases by shape, a warm model of each component."""
+
+    chunks: list[_Chunk]
+    bases: list[Bases]
+    exact: list[Exact]
+
+
+class Passes:
+    """The recourse of a programme, ready for pass after pass."""
+
+    def __init__(self, programme: TwoStage, workers: ThreadPoolExecutor) -> None:
+        self.programme = programme
+        self.workers = workers
+        self.effects: Effects = make_effects(programme)
+        self.shapes, self.alone = _shapes(programme)
+        self.components: tuple[Component, ...] = components(programme)
+        self.priced: Integers = np.flatnonzero(programme.priced)
+        chunks = [self._chunk(which) for which in _slices(programme.scenarios)]
+        self.lanes = [self._lane(chunks[n::LANES]) for n in range(min(LANES, len(chunks)))]
+
+    def _lane(self, chunks: list[_Chunk]) -> _Lane:
+        bases = [Bases(shape) for shape in self.shapes]
+        return _Lane(chunks, bases, [Exact(self.programme, c) for c in self.components])
+
+    def _chunk(self, which: slice) -> _Chunk:
+        size = which.stop - which.start
+        last = [np.full(shape.pieces * size, -1, dtype=np.int64) for shape in self.shapes]
+        return _Chunk(which, last, np.zeros((self.priced.size, size)))
+
+    @cached_property
+    def held(self) -> list[Flags]:
+        """Whether each piece of each shape belongs to a component."""
+        rows = np.zeros(self.programme.matrix.shape[0], dtype=bool)
+        for c in self.components:
+            rows[c.rows] = True
+        return [rows[shape.rows[:, 0]] for shape in self.shapes]
+
+    @cached_property
+    def keeps(self) -> bool:
+        """Whether the data of all scenarios are kept."""
+        return self.programme.define.shape[1] * self.programme.scenarios * 8 <= CACHE
+
+    @cached_property
+    def speck(self) -> Array:
+        """What counts as zero in each row."""
+        found = np.zeros(self.programme.matrix.shape[0])
+        for products in (self.programme.indirect, self.programme.direct):
+            np.maximum.at(found, products.row, np.abs(products.coefficient))
+        return SPECK * found
+
+    def data(self, chunk: _Chunk) -> Array:
+        """Data of a chunk."""
+        if chunk.cached is None:
+            data = self.programme.data(chunk.which)
+            if not self.keeps:
+                return data
+            chunk.cached = data
+        return chunk.cached
+
+    def evaluate(self, x: Array, *, exact: bool) -> Outcome:
+        """Recourse at x in every scenario; the duals are kept for :meth:`gradient`.
+
+        An exact pass solves what linking rows hold together anew; others keep its prices, which gives lower bounds.
+        """
+        shape = (self.programme.scenarios, self.programme.labels)
+        outcome = Outcome(np.zeros(shape), np.zeros(shape))
+        list(self.workers.map(lambda lane: self._run(lane, x, exact, outcome), self.lanes))
+        return outcome
+
+    def _run(self, lane: _Lane, x: Array, exact: bool, outcome: Outcome) -> None:
+        for chunk in lane.chunks:
+            self._evaluate(lane, chunk, x, exact, outcome)
+
+    def allocate(self, x: Array) -> Iterator[tuple[slice, Array]]:
+        """Optimal recourse at x, exactly: scenarios and the values of all columns in them, shape (columns, scenarios)."""
+        outcome = Outcome(*(np.zeros((self.programme.scenarios, self.programme.labels)) for _ in range(2)))
+        for lane in self.lanes:
+            for chunk in lane.chunks:
+                values = np.zeros((self.programme.cost.size, chunk.size))
+                self._evaluate(lane, chunk, x, True, outcome, values)
+                yield chunk.which, values
+
+    def gradient(self, weight: Array) -> Array:
+        """Sum over the scenarios of weight times the subgradient of the last pass, shape (labels, x)."""
+        found = np.zeros((self.programme.labels, self.programme.first.cost.size))
+        for parts in self.workers.map(
+            lambda lane: [self._gradient(c, weight[c.which]) for c in lane.chunks], self.lanes
+        ):
+            for part in parts:
+                found += part
+        return found
+
+    def _gradient(self, chunk: _Chunk, weight: Array) -> Array:
+        assert chunk.duals is not None
+        used = np.flatnonzero(weight)
+        if used.size == 0:
+            return np.zeros((self.programme.labels, self.programme.first.cost.size))
+        data, duals = self.data(chunk), chunk.duals
+        if used.size < 0.5 * weight.size:
+            data, duals, weight = data[:, used], duals[:, used], weight[used]
+        return self.effects.adjoint(duals * weight, data)
+
+    def _evaluate(
+        self, lane: _Lane, chunk: _Chunk, x: Array, exact: bool, outcome: Outcome, columns: Array | None = None
+    ) -> None:
+        """Solve a chunk; ``columns`` takes the allocation of an exact pass."""
+        p, data = self.programme, self.data(chunk)
+        rows, upper = self.limits(x, data)
+        if exact:
+            known = self._solve_components(lane, chunk, rows, upper, columns)
+        duals = np.empty_like(rows)
+        values, whole = np.zeros((p.labels, chunk.size)), np.zeros((p.labels, chunk.size))
+        for n, shape in enumerate(self.shapes):
+            bunch = Bunch(shape, rows, upper, chunk.mu)
+            chunk.last[n] = bunch.solve(lane.bases[n], chunk.last[n], same_costs=chunk.settled and not exact)
+            value, dual = bunch.outcome(lane.bases[n], chunk.last[n])
+            if columns is not None:
+                self._fill(columns, n, bunch.columns(lane.bases[n], chunk.last[n]), chunk.size)
+            m = shape.matrix.shape[0]
+            duals[shape.rows] = dual.reshape(m, shape.pieces, chunk.size).transpose(1, 0, 2)
+            value = value.reshape(shape.pieces, chunk.size)
+            label = p.row_label[shape.rows[:, 0]]
+            np.add.at(values, label, value)
+            np.add.at(whole, label[~self.held[n]], value[~self.held[n]])
+        duals[self.priced] = chunk.mu
+        np.add.at(values, p.row_label[self.priced], chunk.mu * rows[self.priced])
+        self._lone_columns(chunk, upper, values)
+        if exact:
+            for c, value in zip(self.components, known, strict=True):
+                whole[c.label] += value
+        chunk.duals, chunk.settled = duals, True
+        outcome.values[chunk.which] = values.T
+        outcome.exact[chunk.which] = whole.T if exact else values.T
+
+    def _fill(self, columns: Array, n: int, values: Array, scenarios: int) -> None:
+        """Take the columns of a shape's pieces that belong to no component."""
+        shape, free = self.shapes[n], ~self.held[n]
+        by_piece = values.reshape(shape.matrix.shape[1], shape.pieces, scenarios).transpose(1, 0, 2)
+        columns[shape.columns[free]] = by_piece[free]
+
+    def limits(self, x: Array, data: Array) -> tuple[Array, Array]:
+        """Right-hand sides of rows and upper bounds of columns at x.
+
+        What tolerances of the first stage push a speck beyond zero counts as zero: values stay lower bounds.
+        """
+        p = self.programme
+        rows = self.effects.rows(x, data)
+        speck = np.where(p.equal, 0.0, self.speck)[:, None]
+        rows[(rows > 0) & (rows < speck)] = 0.0
+        moving = np.diff(p.upper_data.indptr) > 0
+        upper = np.where(moving, 0.0, p.upper)[:, None] + p.upper_data @ data
+        return rows, np.maximum(upper, 0.0)
+
+    def _solve_components(
+        self, lane: _Lane, chunk: _Chunk, rows: Array, upper: Array, columns: Array | None
+    ) -> list[Array]:
+        """Solve components as a whole: their values, and new prices."""
+        place = np.full(rows.shape[0], -1)
+        place[self.priced] = np.arange(self.priced.size)
+        found = []
+        for c, exact in zip(self.components, lane.exact, strict=True):
+            value = np.zeros(chunk.size)
+            at = place[c.rows[c.priced]]
+            for s in range(chunk.size):
+                value[s], duals = exact.solve(chunk.which.start + s, rows[:, s], upper[:, s])
+                chunk.mu[at, s] = duals[c.priced]
+                if columns is not None:
+                    columns[c.columns, s] = exact.columns()
+            found.append(value)
+        return found
+
+    def _lone_columns(self, chunk: _Chunk, upper: Array, values: Array) -> None:
+        """Add what columns in linking rows alone are worth at the prices: nothing, but for rounding."""
+        if self.alone.size == 0:
+            return
+        p = self.programme
+        linking = sparse.csr_array(p.matrix[self.priced][:, self.alone])
+        reduced = p.cost[self.alone][:, None] - linking.T @ chunk.mu
+        worth = np.where(reduced < 0, reduced * np.where(reduced < 0, upper[self.alone], 0.0), 0.0)
+        np.add.at(values, p.label[self.alone], worth)
+
+
+def _slices(scenarios: int) -> Iterator[slice]:
+    """Chunks of about one size, at least two where there is enough for two threads."""
+    count = max(-(-scenarios // CHUNK), min(2, scenarios))
+    ends = np.linspace(0, scenarios, count + 1).astype(int)
+    return (slice(int(a), int(b)) for a, b in zip(ends[:-1], ends[1:], strict=True))
+
+
+def _shapes(programme: TwoStage) -> tuple[list[Shape], Integers]:
+    """Pieces by shape, and the columns that are in linking rows alone."""
+    free = np.flatnonzero(~programme.priced)
+    matrix = sparse.csr_array(programme.matrix[free])
+    row_part, column_part = connected(matrix)
+    groups: dict[bytes, list[tuple[Integers, Integers]]] = {}
+    prices = sparse.csr_array(programme.matrix[np.flatnonzero(programme.priced)])
+    moving = np.zeros(programme.cost.size, dtype=bool)
+    moving[np.unique(prices.indices)] = True
+    bounded = np.isfinite(programme.upper) | (np.diff(programme.upper_data.indptr) > 0)
+    columns_of = _members(column_part)
+    for part, at in _members(row_part).items():
+        rows, columns = free[at], columns_of.get(part, np.zeros(0, dtype=np.int64))
+        dense = matrix[at][:, columns].toarray()
+        marks = (dense.shape, dense.tobytes(), programme.equal[rows].tobytes(), bounded[columns].tobytes(),
+                 moving[columns].tobytes())  # fmt: skip
+        groups.setdefault(repr(marks).encode(), []).append((rows, columns))
+    inside = np.zeros(programme.cost.size, dtype=bool)
+    found = []
+    for members in groups.values():
+        rows, columns = np.array([r for r, _ in members]), np.array([c for _, c in members], dtype=np.int64)
+        columns = columns.reshape(len(members), -1)
+        inside[columns] = True
+        q = np.flatnonzero(moving[columns[0]])
+        found.append(
+            Shape(
+                matrix=programme.matrix[rows[0]][:, columns[0]].toarray(),
+                equal=programme.equal[rows[0]],
+                bounded=np.flatnonzero(bounded[columns[0]]),
+                moving=q,
+                rows=rows,
+                columns=columns,
+                cost=programme.cost[columns],
+                prices=sparse.csr_array(prices[:, columns[:, q].ravel()].T),
+            )
+        )
+    return found, np.flatnonzero(~inside)
+
+
+def _members(part: Integers) -> dict[int, Integers]:
+    order = np.argsort(part, kind="stable")
+    ends = np.flatnonzero(np.diff(part[order])) + 1
+    return {int(part[at[0]]): at for at in np.split(order, ends) if at.size}

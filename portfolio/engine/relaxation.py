@@ -1,0 +1,207 @@
+"""The master's linear relaxation: one warm HiGHS model from the root to the last node.
+
+Cuts live in a pool; the model holds those that matter. A cut that is slack for long leaves the model, not the
+pool, and comes back when a solution violates it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import highspy
+import numpy as np
+from scipy import sparse
+
+from portfolio.engine.cuts import CutPool, Layout
+from portfolio.engine.highs import LinearProgram, SolverError, load
+from portfolio.engine.programme import Array, TwoStage
+
+VIOLATION = 1e-7
+"""Violation of a pooled cut, relative to the objective, at which it returns."""
+MOST = 100
+"""Cuts in the model above which slack ones leave."""
+
+
+@dataclass(frozen=True)
+class Point:
+    """Solution of the relaxation: objective, columns of the master, reduced costs."""
+
+    objective: float
+    x: Array
+    reduced: Array
+
+
+class Relaxation:
+    """min c x + (1 - lambda) sum theta + lambda (eta + tau / (1 - beta)) over the first stage relaxed and the cuts."""
+
+    def __init__(self, programme: TwoStage, pool: CutPool) -> None:
+        self.programme, self.pool, self.layout = programme, pool, pool.layout
+        self.master = _master(programme, pool.layout)
+        self.solver = load(relaxed(self.master))
+        self.solver.setOptionValue("threads", 1)
+        self.solver.setOptionValue("solver", "simplex")
+        self.base = self.master.matrix.shape[0]
+        self.inside: list[int] = []
+        self.lower, self.upper = self.master.lower.copy(), self.master.upper.copy()
+        self.forced: frozenset[int] = frozenset()
+        self.first = True
+
+    @property
+    def thetas(self) -> slice:
+        """Columns of theta."""
+        return slice(self.layout.x, self.layout.x + self.layout.labels)
+
+    def restrict(self, lower: Array, upper: Array, forced: frozenset[int]) -> None:
+        """Set bounds of the first-stage columns, and the branches whose columns have to sum to one."""
+        n = self.layout.x
+        moved = np.flatnonzero((self.upper[:n] != upper) | (self.lower[:n] != lower)).astype(np.int32)
+        if moved.size:
+            self.solver.changeColsBounds(moved.size, moved, lower[moved], upper[moved])
+            self.lower[moved], self.upper[moved] = lower[moved], upper[moved]
+        for branch in self.forced ^ forced:
+            row = self.base - len(self.programme.branches) + branch
+            self.solver.changeRowBounds(row, 1.0 if branch in forced else 0.0, 1.0)
+        self.forced = forced
+
+    def solve(self) -> Point | None:
+        """Solve, with every pooled cut that the solution violates; None where nothing is feasible."""
+        while True:
+            self._add_new()
+            if not self._run():
+                return None
+            solution, info = self.solver.getSolution(), self.solver.getInfo()
+            x = np.asarray(solution.col_value)
+            short = self.pool.violated(x, VIOLATION * (1.0 + abs(info.objective_function_value)))
+            short[self.inside] = 0.0
+            back = np.flatnonzero(short)
+            if back.size == 0:
+                point = Point(info.objective_function_value, x, np.asarray(solution.col_dual))
+                self._drop_slack(x)
+                return point
+            self._add(back[np.argsort(-short[back], kind="stable")[:20]].tolist())
+
+    def basis(self) -> highspy.HighsBasis:
+        """The last basis."""
+        return self.solver.getBasis()
+
+    def restart(self, basis: tuple[list[highspy.HighsBasisStatus], list[highspy.HighsBasisStatus], list[int]]) -> None:
+        """Start the next solve from a basis of an earlier model, whose cuts may have come and gone since."""
+        columns, rows, held = basis
+        kept = dict(zip(held, rows[self.base :], strict=True))
+        start = highspy.HighsBasis()
+        start.col_status = columns
+        start.row_status = rows[: self.base] + [kept.get(c, highspy.HighsBasisStatus.kBasic) for c in self.inside]
+        start.valid = True
+        self.solver.setBasis(start)
+
+    def snapshot(self) -> tuple[list[highspy.HighsBasisStatus], list[highspy.HighsBasisStatus], list[int]]:
+        """The last basis with the cuts it is of, for :meth:`restart`."""
+        state = self.solver.getBasis()
+        return list(state.col_status), list(state.row_status), list(self.inside)
+
+    def with_cuts(self) -> LinearProgram:
+        """The master as it stands: integrality, the model's cuts, and its present bounds."""
+        rows = sparse.csr_array(self.pool.rows[self.inside]) if self.inside else None
+        matrix = self.master.matrix if rows is None else sparse.vstack([self.master.matrix, rows])
+        low = self.master.row_lower.copy()
+        low[[self.base - len(self.programme.branches) + b for b in self.forced]] = 1.0
+        return LinearProgram(
+            cost=self.master.cost,
+            offset=self.master.offset,
+            matrix=sparse.csc_array(matrix),
+            row_lower=np.concatenate([low, self.pool.lower[self.inside]]),
+            row_upper=np.concatenate([self.master.row_upper, np.full(len(self.inside), np.inf)]),
+            lower=self.lower,
+            upper=self.upper,
+            integer=self.master.integer,
+        )
+
+    def _run(self) -> bool:
+        """Run HiGHS; whether there is an optimum."""
+        self.solver.setOptionValue("presolve", "on" if self.first else "off")
+        self.solver.run()
+        self.first = False
+        kind = highspy.HighsModelStatus
+        status = self.solver.getModelStatus()
+        if status not in (kind.kOptimal, kind.kInfeasible):
+            self.solver.clearSolver()
+            self.solver.setOptionValue("presolve", "on")
+            self.solver.run()
+            status = self.solver.getModelStatus()
+        if status == kind.kOptimal:
+            return True
+        if status in (kind.kInfeasible, kind.kUnboundedOrInfeasible):
+            return False
+        raise SolverError(f"the master ended with status {self.solver.modelStatusToString(status)}")
+
+    def _add_new(self) -> None:
+        """Put cuts into the model that it has never had."""
+        known = getattr(self, "known", 0)
+        if self.pool.count > known:
+            self._add(list(range(known, self.pool.count)))
+            self.known = self.pool.count
+
+    def _add(self, cuts: list[int]) -> None:
+        block = sparse.csr_array(self.pool.rows[cuts])
+        self.solver.addRows(
+            len(cuts),
+            self.pool.lower[cuts],
+            np.full(len(cuts), np.inf),
+            block.nnz,
+            block.indptr[:-1].astype(np.int32),
+            block.indices.astype(np.int32),
+            block.data,
+        )
+        self.inside += cuts
+
+    def _drop_slack(self, x: Array) -> None:
+        """Take cuts out of a model that has too many: those that are slackest."""
+        if len(self.inside) <= MOST:
+            return
+        state = self.solver.getBasis()
+        slack = self.pool.rows[self.inside] @ x - self.pool.lower[self.inside]
+        basic = np.array([s == highspy.HighsBasisStatus.kBasic for s in state.row_status[self.base :]])
+        order = np.argsort(-np.where(basic, slack, -1.0), kind="stable")
+        leave = np.sort([c for c in order[: len(self.inside) - MOST // 2] if basic[c]])
+        if leave.size:
+            self.solver.deleteRows(leave.size, (self.base + leave).astype(np.int32))
+            gone = set(leave.tolist())
+            self.inside = [c for n, c in enumerate(self.inside) if n not in gone]
+
+
+def relaxed(programme: LinearProgram) -> LinearProgram:
+    """The programme without integrality."""
+    return LinearProgram(
+        programme.cost,
+        programme.offset,
+        programme.matrix,
+        programme.row_lower,
+        programme.row_upper,
+        programme.lower,
+        programme.upper,
+        np.zeros_like(programme.integer),
+    )
+
+
+def _master(programme: TwoStage, layout: Layout) -> LinearProgram:
+    """First stage with columns for the recourse, and a row for every branch, as yet without effect."""
+    first, risk = programme.first, programme.cvar_weight
+    low = 0.0 if (programme.cost >= 0).all() else -np.inf
+    extra = layout.size - layout.x
+    sums = sparse.lil_array((len(programme.branches), layout.x))
+    for n, branch in enumerate(programme.branches):
+        sums[n, branch.columns] = 1.0
+    matrix = sparse.vstack([sparse.csr_array(first.matrix), sparse.csr_array(sums)])
+    tail = [risk, risk / (1.0 - programme.cvar_level)] if layout.tail else []
+    bounds = np.concatenate([np.full(layout.labels, low), [low, 0.0] if layout.tail else []])
+    branches = len(programme.branches)
+    return LinearProgram(
+        cost=np.concatenate([first.cost, np.full(layout.labels, 1.0 - risk), tail]),
+        offset=first.offset,
+        matrix=sparse.csc_array(sparse.hstack([matrix, sparse.csr_array((matrix.shape[0], extra))])),
+        row_lower=np.concatenate([first.row_lower, np.zeros(branches)]),
+        row_upper=np.concatenate([first.row_upper, np.ones(branches)]),
+        lower=np.concatenate([first.lower, bounds]),
+        upper=np.concatenate([first.upper, np.full(extra, np.inf)]),
+        integer=np.concatenate([first.integer, np.zeros(extra, dtype=bool)]),
+    )

@@ -1,0 +1,528 @@
+"""Branch and cut over one warm linear programme: choices first, single columns last, cuts wherever it pays.
+
+Bounds are proven at any time: the bound is the least of the open nodes and of those given up within the gap; the
+objective is that of a whole point at which every scenario was solved exactly.
+"""
+
+from __future__ import annotations
+
+import heapq
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from portfolio.engine.cuts import CutPool, Layout
+from portfolio.engine.highs import solve
+from portfolio.engine.passes import Passes
+from portfolio.engine.programme import Array, Integers, TwoStage
+from portfolio.engine.protocol import Limits
+from portfolio.engine.relaxation import Point, Relaxation
+
+WHOLE = 1e-6
+"""Distance from a whole number up to which a value counts as one."""
+ROUNDS = 500
+"""Most rounds of the linear phase."""
+PROBES = 8
+"""Most choices probed at a node."""
+PATTERN = 4
+"""Most rounds for the best point of one pattern of the branches."""
+EXACTLY = 1e-9
+"""Absolute gap that counts as none."""
+
+
+class Stopped(Exception):
+    """The time limit was reached."""
+
+
+@dataclass(order=True)
+class Node:
+    """A part of the search: bounds of first-stage columns, and branches forced to one; ordered by bound.
+
+    ``basis`` is where its relaxation starts; ``origin`` the split and way it came from and the bound before it.
+    """
+
+    bound: float
+    number: int
+    lower: Array = field(compare=False, repr=False)
+    upper: Array = field(compare=False, repr=False)
+    forced: frozenset[int] = field(compare=False, default=frozenset())
+    basis: Any = field(compare=False, default=None, repr=False)
+    origin: tuple[int, int, float] | None = field(compare=False, default=None)
+
+
+@dataclass
+class Costs:
+    """What deciding a branch one way raised the bound by, on average (pseudocosts)."""
+
+    total: dict[tuple[int, int], float] = field(default_factory=dict)
+    count: dict[tuple[int, int], int] = field(default_factory=dict)
+
+    def learn(self, branch: int, way: int, gain: float) -> None:
+        """Take in an observation."""
+        key = (branch, way)
+        self.total[key] = self.total.get(key, 0.0) + max(gain, 0.0)
+        self.count[key] = self.count.get(key, 0) + 1
+
+    def known(self, branch: int) -> int:
+        """Fewest observations of the two ways."""
+        return min(self.count.get((branch, 0), 0), self.count.get((branch, 1), 0))
+
+    def score(self, branch: int) -> float:
+        """Product of both gains."""
+        gains = [self.total.get((branch, w), 0.0) / max(1, self.count.get((branch, w), 0)) for w in (0, 1)]
+        return max(gains[0], 1e-6) * max(gains[1], 1e-6)
+
+
+@dataclass(frozen=True)
+class Side:
+    """One way to go on: bounds that some columns get, or a branch that is forced to one."""
+
+    columns: Integers
+    lower: float | None = None
+    upper: float | None = None
+    force: int | None = None
+
+
+@dataclass(frozen=True)
+class Split:
+    """Two ways to go on from a node; ``key`` names the choice, ``first`` the side to look at first."""
+
+    key: int
+    sides: tuple[Side, Side]
+    first: int
+
+
+class Search:
+    """State of a solve: incumbent, bound, cuts, and what is known of every scenario."""
+
+    def __init__(
+        self,
+        programme: TwoStage,
+        passes: Passes,
+        limits: Limits,
+        begin: float,
+        tell: Callable[[float, float], None],
+    ) -> None:
+        self.programme, self.passes, self.limits, self.begin, self.tell = programme, passes, limits, begin, tell
+        self.pool = CutPool(Layout(programme.first.cost.size, programme.labels, programme.cvar_weight > 0))
+        self.relaxation = Relaxation(programme, self.pool)
+        self.best: Array | None = None
+        self.objective = np.inf
+        self.floor = np.inf
+        self.root = -np.inf
+        self.open: list[Node] = []
+        self.branching = False
+        self.current: Node | None = None
+        self.costs = Costs()
+        self.numbered = 0
+        self.counts = {"passes": 0, "exact passes": 0, "nodes": 0, "patterns": 0}
+        self.seen: set[bytes] = set()
+        self.mark = -np.inf
+        self.single = programme.first.integer
+        held = [branch.columns for branch in programme.branches]
+        self.decided = np.unique(np.concatenate(held)) if held else np.zeros(0, dtype=np.int64)
+        self.seconds = {"linear phase": 0.0, "integer phase": 0.0}
+        self.pause: Callable[[], None] | None = None
+
+    # -- what is known ------------------------------------------------------------------------------------------
+
+    @property
+    def bound(self) -> float:
+        """Proven lower bound on every portfolio."""
+        if not self.branching:
+            return self.root
+        held = [self.floor, self.objective]
+        if self.open:
+            held.append(self.open[0].bound)
+        if self.current is not None:
+            held.append(self.current.bound)
+        return max(self.root, min(held)) if np.isfinite(min(held)) else self.root
+
+    @property
+    def tolerance(self) -> float:
+        """Distance from the incumbent within which nothing has to be looked for."""
+        if not np.isfinite(self.objective):
+            return 0.0
+        return max(EXACTLY, self.limits.gap * abs(self.objective) * (1.0 - 1e-6))
+
+    @property
+    def cutoff(self) -> float:
+        """Bound from which a node is given up."""
+        return self.objective - self.tolerance
+
+    @property
+    def done(self) -> bool:
+        """Whether the gap is reached."""
+        return self.objective - self.bound <= max(EXACTLY, self.limits.gap * abs(self.objective))
+
+    def check(self) -> None:
+        """Leave the search where time is over."""
+        if self.pause is not None:
+            self.pause()
+        limit = self.limits.time_limit_s
+        if limit is not None and time.perf_counter() - self.begin > limit:
+            raise Stopped
+
+    # -- the recourse -------------------------------------------------------------------------------------------
+
+    def evaluate(self, x: Array, *, exact: bool, whole: bool = False) -> float:
+        """Objective at a first-stage point (a lower bound of it unless ``exact``), adding its cuts.
+
+        A whole point that is exact may become the incumbent.
+        """
+        p = self.programme
+        outcome = self.passes.evaluate(x, exact=exact)
+        self.counts["passes"] += 1
+        self.counts["exact passes"] += exact
+        probability = p.probability
+        self.pool.add_means(probability @ outcome.values, self.passes.gradient(probability), x)
+        if p.cvar_weight > 0:
+            self._add_tails(outcome.values.sum(axis=1), x)
+        total = self._objective(x, outcome.exact.sum(axis=1))
+        if exact and whole and total < self.objective:
+            self.objective, self.best = total, x.copy()
+        self.tell(self.objective, self.bound)
+        return total
+
+    def _objective(self, x: Array, outcome: Array) -> float:
+        p = self.programme
+        total = float(p.first.cost @ x + p.first.offset + (1.0 - p.cvar_weight) * (p.probability @ outcome))
+        return total + p.cvar_weight * tail_mean(outcome, p.probability, p.cvar_level) if p.cvar_weight > 0 else total
+
+    def _add_tails(self, outcome: Array, x: Array) -> None:
+        """Cuts of the scenarios beyond the quantile, without and with it: either alone leaves eta free on one side."""
+        p = self.programme
+        order = np.argsort(outcome, kind="stable")
+        at = min(int(np.searchsorted(np.cumsum(p.probability[order]), p.cvar_level - 1e-12)), order.size - 1)
+        quantile = float(outcome[order[at]])
+        for tail in (outcome > quantile, outcome >= quantile):
+            mass = np.where(tail, p.probability, 0.0)
+            if mass.any():
+                self.pool.add_tail(float(mass @ outcome), self.passes.gradient(mass).sum(axis=0), float(mass.sum()), x)
+
+    # -- the linear phase ---------------------------------------------------------------------------------------
+
+    def linear_phase(self, flat: float) -> bool:
+        """Solve the relaxation by cuts between its solution and the best point so far (in-out); whether it is feasible.
+
+        Ends where bound and best value of the relaxation agree to ``flat``, prices of linking rows renewed.
+        """
+        begin = time.perf_counter()
+        inner: Array | None = None
+        value, weight, exact = np.inf, 0.5, True
+        fresh = 0
+        for _ in range(ROUNDS):
+            self.check()
+            point = self.relaxation.solve()
+            if point is None:
+                return False
+            outer = point.x[: self.pool.layout.x]
+            self.root = max(self.root, min(point.objective, self.objective))
+            if inner is None:
+                inner = outer
+            trial = np.maximum(weight * outer + (1.0 - weight) * inner, 0.0)
+            now = self.evaluate(trial, exact=exact, whole=self._is_whole(trial))
+            if now < value or exact:
+                inner, value = trial, now
+            gap = value - point.objective
+            near = gap <= flat * abs(value) + EXACTLY
+            if near and (exact or self.programme.priced.any() is np.False_):
+                break
+            if self.done:
+                break
+            exact = near or (fresh > 0 and gap < 0.02 * abs(value) and fresh % 8 == 0)
+            weight = 1.0 if near else 0.5
+            fresh += 1
+        self.seconds["linear phase"] += time.perf_counter() - begin
+        return True
+
+    def _is_whole(self, x: Array) -> bool:
+        whole = x[self.programme.first.integer]
+        return bool((np.abs(whole - np.round(whole)) <= 1e-9).all())
+
+    # -- the integer phase --------------------------------------------------------------------------------------
+
+    def integer_phase(self) -> None:
+        """Branch until bound and incumbent meet."""
+        begin = time.perf_counter()
+        try:
+            if not self.branching:
+                first, self.branching = self.programme.first, True
+                self.push(self.root, first.lower.copy(), first.upper.copy(), frozenset())
+            while self.open and not self.done:
+                self.check()
+                self.current = heapq.heappop(self.open)
+                while self.current is not None:
+                    self.check()
+                    self.current = self._visit(self.current)
+                    self.tell(self.objective, self.bound)
+        except BaseException:
+            if self.current is not None:
+                heapq.heappush(self.open, replace(self.current, basis=None))
+                self.current = None
+            raise
+        finally:
+            self.seconds["integer phase"] += time.perf_counter() - begin
+
+    def push(self, bound: float, *rest: Any) -> None:
+        """Add a node."""
+        heapq.heappush(self.open, self._node(bound, *rest))
+
+    def _node(self, bound: float, *rest: Any) -> Node:
+        self.numbered += 1
+        return Node(bound, self.numbered, *rest)
+
+    def _give_up(self, bound: float) -> None:
+        """A node is left within the gap: what it could still hold bounds the answer."""
+        self.floor = min(self.floor, bound)
+
+    def _visit(self, node: Node) -> Node | None:
+        """Solve a node; returns the child to go on with, None where the search goes back to the best open one."""
+        if node.bound >= self.cutoff:
+            self._give_up(node.bound)
+            return None
+        self.counts["nodes"] += 1
+        self.relaxation.restrict(node.lower, node.upper, node.forced)
+        if node.basis is not None:
+            self.relaxation.restart(node.basis)
+        point = self.relaxation.solve()
+        if node.origin is not None and point is not None:
+            key, way, before = node.origin
+            self.costs.learn(key, way, min(point.objective, self.cutoff) - before)
+        tried = 0
+        while point is not None:
+            self.check()
+            node = replace(node, bound=max(node.bound, point.objective))
+            self.current = node
+            if node.bound >= self.cutoff:
+                self._give_up(node.bound)
+                return None
+            chosen = self._choose_branch(node, point)
+            if isinstance(chosen, Node):
+                node = chosen
+                self.relaxation.restrict(node.lower, node.upper, node.forced)
+                point = self.relaxation.solve()
+                continue
+            split = chosen
+            if split is None:
+                split = self._choose_column(point)
+                if split is None:
+                    if self._settled(point):
+                        self._give_up(min(node.bound, self.objective))
+                        return None
+                    point = self.relaxation.solve()
+                    continue
+                if self._look_around(node, point):
+                    point = self.relaxation.solve()
+                    continue
+            elif tried < 20 and self._cut_at(point, tried):
+                tried += 1
+                point = self.relaxation.solve()
+                continue
+            lower, upper = self._fix(node, point)
+            return self._branch(replace(node, lower=lower, upper=upper), split)
+        return None
+
+    def _settled(self, point: Point) -> bool:
+        """Evaluate a whole solution of the relaxation; whether its bound is what it is worth."""
+        x = self._rounded(point.x)
+        value = self.evaluate(x, exact=False)
+        if value < self.cutoff:
+            value = self.evaluate(x, exact=True, whole=True)
+        return value - point.objective <= max(0.1 * self.tolerance, 1e-9 * abs(value))
+
+    def _cut_at(self, point: Point, tried: int) -> bool:
+        """Cut at a fractional solution; whether the relaxation there fell short of the recourse by enough."""
+        room = self.objective - point.objective if np.isfinite(self.objective) else 0.1 * abs(point.objective)
+        if tried and point.objective - self.mark <= 0.05 * room:
+            return False
+        self.mark = point.objective
+        value = self.evaluate(np.maximum(point.x[: self.pool.layout.x], 0.0), exact=False)
+        return value - point.objective > 0.02 * room
+
+    def _rounded(self, x: Array) -> Array:
+        """First-stage part of a point with whole columns rounded."""
+        found = np.maximum(x[: self.pool.layout.x], self.programme.first.lower)
+        integer = self.programme.first.integer
+        found[integer] = np.round(found[integer])
+        return found
+
+    def _fix(self, node: Node, point: Point) -> tuple[Array, Array]:
+        """Bounds with binaries held where reduced costs say that nothing better lies on the other side."""
+        room, n = self.cutoff - point.objective, self.pool.layout.x
+        if not np.isfinite(room):
+            return node.lower, node.upper
+        x, reduced = point.x[:n], point.reduced[:n]
+        binary = self.programme.first.integer & (node.upper - node.lower == 1.0)
+        shut = binary & (x - node.lower < 1e-9) & (reduced > room + EXACTLY)
+        held = binary & (node.upper - x < 1e-9) & (-reduced > room + EXACTLY)
+        return np.where(held, node.upper, node.lower), np.where(shut, node.lower, node.upper)
+
+    # -- choices ------------------------------------------------------------------------------------------------
+
+    def _choose_branch(self, node: Node, point: Point) -> Split | Node | None:
+        """Of all branches that are open the one expected to raise both bounds most; or the node, tightened."""
+        x = point.x
+        fraction = {n: _fraction(x[b.columns]) for n, b in enumerate(self.programme.branches)}
+        found = {n: self._split(n, x) for n, part in fraction.items() if part > WHOLE}
+        splits = {n: split for n, split in found.items() if split is not None}
+        return self._most_promising(node, point, splits, fraction)
+
+    def _most_promising(
+        self, node: Node, point: Point, splits: dict[int, Split], fraction: dict[int, float]
+    ) -> Split | Node | None:
+        """The best by pseudocosts, after probing those of which too little is known.
+
+        Where a probe shows that one side holds nothing better, the node is returned with the other side's bounds.
+        """
+        if not splits:
+            return None
+        doubtful = sorted((n for n in splits if self.costs.known(splits[n].key) < 2), key=lambda n: -fraction[n])
+        for n in doubtful[:PROBES]:
+            worth = self._probe(node, point, splits[n])
+            shut = [way for way in (0, 1) if worth[way] >= self.cutoff]
+            if shut:
+                for way in shut:
+                    self._give_up(worth[way])
+                if len(shut) == 2:
+                    return replace(node, bound=min(worth))
+                lower, upper, forced = self._bounds(node, splits[n].sides[1 - shut[0]])
+                return replace(node, lower=lower, upper=upper, forced=forced)
+        return splits[max(splits, key=lambda n: (self.costs.score(splits[n].key), -n))]
+
+    def _choose_column(self, point: Point) -> Split | None:
+        """The most fractional whole column outside the branches."""
+        x = point.x[: self.pool.layout.x]
+        off = np.where(self.single, np.abs(x - np.round(x)), 0.0)
+        column = int(off.argmax())
+        if off[column] <= WHOLE:
+            return None
+        at = np.array([column])
+        down, up = Side(at, upper=float(np.floor(x[column]))), Side(at, lower=float(np.ceil(x[column])))
+        return Split(-1 - column, (down, up), int(x[column] - np.floor(x[column]) > 0.5))
+
+    def _split(self, number: int, x: Array) -> Split | None:
+        """Divide a branch: any of it or nothing, else in two at the coarsest part over which it is spread."""
+        branch = self.programme.branches[number]
+        values = x[branch.columns]
+        mass = float(values.sum())
+        if WHOLE < mass < 1.0 - WHOLE:
+            some = Side(np.zeros(0, dtype=np.int64), force=number)
+            return Split(number, (Side(branch.columns, upper=0.0), some), int(mass >= 0.5))
+        for level, part in enumerate(branch.parts):
+            weight = np.cumsum(np.bincount(part, weights=values))
+            at = int(np.abs(weight - 0.5 * mass).argmin())
+            if WHOLE < weight[at] < mass - WHOLE:
+                early = part <= at
+                sides = Side(branch.columns[early], upper=0.0), Side(branch.columns[~early], upper=0.0)
+                return Split((1 + level) * len(self.programme.branches) + number, sides, int(weight[at] > 0.5 * mass))
+        return None
+
+    @staticmethod
+    def _bounds(node: Node, side: Side) -> tuple[Array, Array, frozenset[int]]:
+        """Bounds and forced branches of a child."""
+        lower, upper = node.lower.copy(), node.upper.copy()
+        if side.lower is not None:
+            lower[side.columns] = np.maximum(lower[side.columns], side.lower)
+        if side.upper is not None:
+            upper[side.columns] = np.minimum(upper[side.columns], side.upper)
+        return lower, upper, node.forced if side.force is None else node.forced | {side.force}
+
+    def _probe(self, node: Node, point: Point, split: Split) -> list[float]:
+        """Solve both children for what they cost (strong branching), without cuts of their own; their bounds."""
+        snapshot = self.relaxation.snapshot()
+        top = self.cutoff if np.isfinite(self.cutoff) else point.objective + 0.1 * abs(point.objective)
+        worth = []
+        for way, side in enumerate(split.sides):
+            self.relaxation.restrict(*self._bounds(node, side))
+            self.relaxation.restart(snapshot)
+            found = self.relaxation.solve()
+            worth.append(np.inf if found is None else found.objective)
+            self.costs.learn(split.key, way, min(worth[way], top) - point.objective)
+        self.relaxation.restrict(node.lower, node.upper, node.forced)
+        self.relaxation.restart(snapshot)
+        return worth
+
+    def _branch(self, node: Node, split: Split) -> Node:
+        """Open both children; returns the one to go on with."""
+        snapshot = self.relaxation.snapshot()
+        self.push(node.bound, *self._bounds(node, split.sides[1 - split.first]), snapshot,
+                  (split.key, 1 - split.first, node.bound))  # fmt: skip
+        return self._node(node.bound, *self._bounds(node, split.sides[split.first]), snapshot,
+                          (split.key, split.first, node.bound))  # fmt: skip
+
+    # -- whole points -------------------------------------------------------------------------------------------
+
+    def _look_around(self, node: Node, point: Point) -> bool:
+        """Once for every pattern of the branches: the best whole point of that pattern, evaluated; whether any was.
+
+        What the branches leave open is a small programme with integers under the cuts as they stand.
+        """
+        pattern = np.round(point.x[self.decided])
+        mark = pattern.astype(np.int8).tobytes()
+        if mark in self.seen:
+            return False
+        self.seen.add(mark)
+        self.counts["patterns"] += 1
+        lower, upper = node.lower.copy(), node.upper.copy()
+        lower[self.decided] = upper[self.decided] = pattern
+        self.relaxation.restrict(lower, upper, node.forced)
+        for _ in range(PATTERN):
+            found = self._rounded_up(lower, upper, node) or self._whole_point()
+            if found is None:
+                break
+            x, lowest = found
+            if lowest >= self.cutoff:
+                break
+            value = self.evaluate(x, exact=False)
+            if value < self.cutoff:
+                value = self.evaluate(x, exact=True, whole=True)
+            if value - lowest <= max(0.1 * self.tolerance, 1e-9 * abs(value)):
+                break
+        self.relaxation.restrict(node.lower, node.upper, node.forced)
+        return True
+
+    def _rounded_up(self, lower: Array, upper: Array, node: Node) -> tuple[Array, float] | None:
+        """A whole point from a fractional one by rounding what is used up, and a bound; None where that fails."""
+        self.relaxation.restrict(lower, upper, node.forced)
+        point = self.relaxation.solve()
+        if point is None or point.objective >= self.cutoff:
+            return None if point is None else (self._rounded(point.x), point.objective)
+        whole, n = self.single, self.pool.layout.x
+        fixed = np.where(point.x[:n] > WHOLE, np.ceil(point.x[:n] - WHOLE), np.floor(point.x[:n] + WHOLE))
+        self.relaxation.restrict(np.where(whole, fixed, lower), np.where(whole, fixed, upper), node.forced)
+        best = self.relaxation.solve()
+        self.relaxation.restrict(lower, upper, node.forced)
+        return None if best is None else (self._rounded(best.x), point.objective)
+
+    def _whole_point(self) -> tuple[Array, float] | None:
+        """Best whole point under the cuts and the present bounds, and a bound on all of them; None without any."""
+        left = self.limits.time_limit_s
+        result = solve(
+            self.relaxation.with_cuts(),
+            gap=max(0.1 * self.limits.gap, 1e-9),
+            time_limit_s=None if left is None else left - (time.perf_counter() - self.begin),
+        )
+        if result.status == "interrupted":
+            raise KeyboardInterrupt
+        if result.x is None:
+            if result.status == "infeasible":
+                return None
+            raise Stopped
+        return self._rounded(result.x), result.bound
+
+
+def _fraction(values: Array) -> float:
+    """How far the columns of a branch are from all but one of them being zero and that one whole."""
+    return float(np.minimum(values, np.abs(1.0 - values)).max(initial=0.0))
+
+
+def tail_mean(values: Array, probability: Array, level: float) -> float:
+    """Mean of the worst 1 - level (Rockafellar and Uryasev 2002)."""
+    order = np.argsort(-values, kind="stable")
+    worst, weight = values[order], probability[order]
+    before = np.concatenate([[0.0], np.cumsum(weight)[:-1]])
+    return float(np.clip((1.0 - level) - before, 0.0, weight) @ worst / (1.0 - level))

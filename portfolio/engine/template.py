@@ -1,0 +1,228 @@
+"""From the Pyomo template of the recourse to arrays, once for all scenarios: no equation is stated a second time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyomo.environ as pyo
+from pyomo.repn import generate_standard_repn
+from scipy import sparse
+
+from models import Instance, build_template
+from models.data import Data
+from portfolio.engine.programme import Array, Flags, Integers, Products
+
+DEFINED = ("running", "delivered")
+"""Recourse variables that an equality defines by the first stage alone."""
+PRICED = ("stocking",)
+"""Constraints that link blocks which are independent without them."""
+MATERIAL = {"transfer": 3, "stock": 1, "release": 1, "worst": 1}
+"""Place of the material in the index of a recourse variable, where it is not 2."""
+
+
+@dataclass(frozen=True)
+class Template:
+    """The recourse of any scenario in arrays; attributes as in :class:`portfolio.engine.programme.TwoStage`.
+
+    ``columns`` holds (variable, index) of each recourse column; ``data`` (name, indices) of the data from number 1.
+    """
+
+    matrix: sparse.csr_array
+    cost: Array
+    equal: Flags
+    upper_data: sparse.csr_array
+    constant: sparse.csr_array
+    direct: Products
+    define: sparse.csr_array
+    defined: Products
+    indirect: Products
+    label: Integers
+    priced: Flags
+    columns: tuple[tuple[str, Any], ...]
+    data: tuple[tuple[str, npt.NDArray[np.int64], Integers], ...]
+
+    @property
+    def data_size(self) -> int:
+        """Number of data of a scenario, the number one included."""
+        return 1 + sum(at.size for _, _, at in self.data)
+
+    def gather(self, instance: Instance, which: slice) -> Array:
+        """Data of a slice of an instance's scenarios, shape (data, scenarios)."""
+        source = Data(instance, which)
+        count = instance.scenarios.probability[which].size
+        found = np.ones((self.data_size, count))
+        for name, index, at in self.data:
+            found[at] = getattr(source, name)[(slice(None), *index.T)].T
+        return found
+
+
+class _Terms:
+    """Entries of a sparse tensor or matrix under construction."""
+
+    def __init__(self) -> None:
+        self.entries: list[tuple[int, ...]] = []
+        self.values: list[float] = []
+
+    def add(self, value: float, *where: int) -> None:
+        self.entries.append(where)
+        self.values.append(value)
+
+    def _arrays(self, width: int) -> tuple[Integers, Array]:
+        where = np.array(self.entries, dtype=np.int64).reshape(len(self.entries), width)
+        return where, np.array(self.values, dtype=float)
+
+    def matrix(self, rows: int, columns: int) -> sparse.csr_array:
+        where, values = self._arrays(2)
+        return sparse.csr_array(sparse.coo_array((values, (where[:, 0], where[:, 1])), shape=(rows, columns)))
+
+    def products(self) -> Products:
+        where, values = self._arrays(3)
+        return Products(where[:, 0], where[:, 1], where[:, 2], values)
+
+
+class _Reader:
+    """Reads rows of the Pyomo template; numbers data, definitions and columns as it meets them."""
+
+    def __init__(self, model: Any, first: dict[tuple[str, Any], int]) -> None:
+        self.first = {id(v): first[name, v.index()] for name in ("select", "rights", "purchase")
+                      for v in getattr(model.first, name).values()}  # fmt: skip
+        self.data: dict[int, int] = {}
+        self.keys: dict[str, tuple[list[tuple[int, ...]], list[int]]] = {}
+        self.datum_ids = {
+            id(v): (name.local_name, v.index()) for name in model.data.component_objects(pyo.Var) for v in name.values()
+        }
+        recourse = [(c.local_name, v) for c in model.scenario.component_objects(pyo.Var) for v in c.values()]
+        kept = [(name, v) for name, v in recourse if name not in DEFINED]
+        self.columns = tuple((name, v.index()) for name, v in kept)
+        self.own = {id(v): n for n, (_, v) in enumerate(kept)}
+        self.definitions = {id(v): n for n, v in enumerate(v for name, v in recourse if name in DEFINED)}
+
+    def datum(self, v: Any) -> int:
+        """Number of a datum, given at its first appearance."""
+        number = self.data.get(id(v))
+        if number is None:
+            number = self.data[id(v)] = len(self.data) + 1
+            name, index = self.datum_ids[id(v)]
+            keys, at = self.keys.setdefault(name, ([], []))
+            keys.append(index)
+            at.append(number)
+        return number
+
+    def is_datum(self, v: Any) -> bool:
+        return id(v) in self.datum_ids
+
+
+def compile_template(instance: Instance, first: dict[tuple[str, Any], int]) -> Template:
+    """Compile the recourse; ``first`` numbers the first-stage columns by (variable, index).
+
+    Raises
+    ------
+    ValueError
+        Where a row is not linear in the recourse and bilinear in data and first stage.
+    """
+    model = build_template(instance)
+    read = _Reader(model, first)
+    matrix, constant, upper, define = _Terms(), _Terms(), _Terms(), _Terms()
+    direct, defined, indirect = _Terms(), _Terms(), _Terms()
+    equal: list[bool] = []
+    priced: list[bool] = []
+    for component in model.scenario.component_objects(pyo.Constraint, active=True):
+        for row in component.values():
+            repn = generate_standard_repn(row.body, compute_values=True, quadratic=True)
+            if repn.nonlinear_expr is not None:
+                raise ValueError(f"{row.name} is not bilinear in data and first stage")
+            own, rest, products = _classify(read, repn, row)
+            if component.local_name in ("runs", "delivers"):
+                _define(read, repn, rest, products, define, defined)
+            elif len(own) == 1 and not row.equality and not products and own[0][1] == 1.0 and row.has_ub():
+                for datum, value in rest:
+                    upper.add(-value, own[0][0], datum)
+            else:
+                sign, number = (1.0 if row.has_lb() else -1.0), len(equal)
+                equal.append(bool(row.equality))
+                priced.append(component.local_name in PRICED)
+                for column, value in own:
+                    matrix.add(sign * value, number, column)
+                for datum, value in rest:
+                    constant.add(-sign * value, number, datum)
+                for datum, kind, column, value in products:
+                    (indirect if kind == "definition" else direct).add(-sign * value, number, datum, column)
+    size, rows = len(read.data) + 1, len(equal)
+    columns = len(read.columns)
+    return Template(
+        matrix=matrix.matrix(rows, columns),
+        cost=_cost(model, read),
+        equal=np.array(equal, dtype=bool),
+        upper_data=upper.matrix(columns, size),
+        constant=constant.matrix(rows, size),
+        direct=direct.products(),
+        define=define.matrix(len(read.definitions), size),
+        defined=defined.products(),
+        indirect=indirect.products(),
+        label=np.array([index[MATERIAL.get(name, 2)] for name, index in read.columns], dtype=np.int64),
+        priced=np.array(priced, dtype=bool),
+        columns=read.columns,
+        data=tuple(
+            (name, np.array(keys, dtype=np.int64), np.array(at, dtype=np.int64))
+            for name, (keys, at) in read.keys.items()
+        ),
+    )
+
+
+Linear = list[tuple[int, float]]
+
+
+def _classify(read: _Reader, repn: Any, row: Any) -> tuple[Linear, Linear, list[tuple[int, str, int, float]]]:
+    """Terms of a row: own columns, data, and (datum, kind, column) products; definitions' own terms are left out.
+
+    The row's bound and constant count as datum 0.
+    """
+    bound = float(pyo.value(row.lower if row.has_lb() else row.upper))
+    own: Linear = []
+    rest: Linear = [(0, float(repn.constant) - bound)] if float(repn.constant) != bound else []
+    products = []
+    for v, value in zip(repn.linear_vars, repn.linear_coefs, strict=True):
+        if id(v) in read.own:
+            own.append((read.own[id(v)], float(value)))
+        elif read.is_datum(v):
+            rest.append((read.datum(v), float(value)))
+        elif id(v) in read.first:
+            products.append((0, "first", read.first[id(v)], float(value)))
+        elif row.parent_component().local_name not in ("runs", "delivers"):
+            products.append((0, "definition", read.definitions[id(v)], float(value)))
+    for (a, b), value in zip(repn.quadratic_vars, repn.quadratic_coefs, strict=True):
+        datum, other = (a, b) if read.is_datum(a) else (b, a)
+        if id(other) in read.first:
+            products.append((read.datum(datum), "first", read.first[id(other)], float(value)))
+        elif id(other) in read.definitions:
+            products.append((read.datum(datum), "definition", read.definitions[id(other)], float(value)))
+        else:
+            raise ValueError(f"{row.name} multiplies {a.name} by {b.name}")
+    return own, rest, products
+
+
+def _define(
+    read: _Reader,
+    repn: Any,
+    rest: Linear,
+    products: list[tuple[int, str, int, float]],
+    define: _Terms,
+    defined: _Terms,
+) -> None:
+    """Take a row u - (...) == 0 as the definition of u."""
+    number = next(read.definitions[id(v)] for v in repn.linear_vars if id(v) in read.definitions)
+    for datum, value in rest:
+        define.add(-value, number, datum)
+    for datum, _, column, value in products:
+        defined.add(-value, number, datum, column)
+
+
+def _cost(model: Any, read: _Reader) -> Array:
+    cost = np.zeros(len(read.columns))
+    repn = generate_standard_repn(model.objective.expr, compute_values=True)
+    for v, value in zip(repn.linear_vars, repn.linear_coefs, strict=True):
+        cost[read.own[id(v)]] = value
+    return cost
