@@ -13,6 +13,7 @@ from models import Instance
 from models.build import build_first_stage
 from portfolio.assemble.affordable import knapsack_rows, least_charges
 from portfolio.engine.compile import Compiled, compile_model
+from portfolio.engine.fingerprint import digest
 from portfolio.engine.highs import LinearProgram
 from portfolio.engine.programme import Branch, TwoStage
 from portfolio.engine.template import Template, compile_template
@@ -52,6 +53,7 @@ def compile_instance(instance: Instance) -> Arrays:
         cvar_weight=instance.cvar_weight,
         cvar_level=instance.cvar_level,
         branches=_branches(instance, at),
+        digest=lambda: digest(instance),
     )
     return Arrays(programme, first, template)
 

@@ -16,9 +16,14 @@ from portfolio.engine.protocol import Limits, ProgressCall, Solution
 
 @dataclass(frozen=True)
 class Benders:
-    """Engine that decomposes by scenario; ``checkpoint`` is a file that a stopped search goes on from."""
+    """Engine that decomposes by scenario.
+
+    ``checkpoint`` is a file that a stopped search goes on from, ``about`` a note to be kept in it; see
+    :func:`portfolio.engine.decomposition.minimise`.
+    """
 
     checkpoint: Path | None = None
+    about: str = ""
 
     def solve(
         self,
@@ -44,6 +49,7 @@ class Benders:
             starts=starts,
             progress=progress,
             checkpoint=self.checkpoint,
+            about=self.about,
         )
         return Solution(
             status=found.status,

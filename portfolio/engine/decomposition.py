@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
-from portfolio.engine.checkpoint import Checkpoint
+from portfolio.engine.checkpoint import Checkpoint, discard
+from portfolio.engine.interrupts import Interrupts
 from portfolio.engine.passes import Passes, threads
 from portfolio.engine.programme import Array, TwoStage
 from portfolio.engine.protocol import Limits, Progress, ProgressCall, Status
@@ -39,6 +40,7 @@ def minimise(
     starts: Sequence[Array] = (),
     progress: ProgressCall | None = None,
     checkpoint: Path | None = None,
+    about: str = "",
 ) -> Found:
     """Solve a two-stage programme.
 
@@ -49,44 +51,63 @@ def minimise(
     limits : Limits
         Relative gap, seconds, threads. The answer does not depend on the number of threads.
     starts : sequence of (x,) arrays
-        Whole first stages known to be feasible, tried first.
+        Whole first stages known to be feasible, tried first; not by a search that goes on and has a better one.
     progress : callable, optional
         Told of every new bound or objective; may raise ``KeyboardInterrupt``.
     checkpoint : path, optional
-        File to keep cuts, incumbent and open nodes in; a search of the same programme goes on from it.
+        File to keep cuts, incumbent and open nodes in; a search of the same programme goes on from it. It stays until
+        whoever asked for it has no more use for it (:func:`portfolio.engine.checkpoint.discard`), except where there
+        is no feasible first stage.
+    about : str
+        Written into the checkpoint, for :func:`portfolio.engine.checkpoint.peek`.
 
     Raises
     ------
     SolverError
         Where a scenario has no feasible recourse, or HiGHS fails.
-    ValueError
-        Where the checkpoint belongs to another programme.
+    CheckpointError
+        Where the checkpoint belongs to another programme, cannot be read, or another process is at work on it.
     """
-    begin = time.perf_counter()
+    begin, proven = time.perf_counter(), -np.inf
 
     def tell(objective: float, bound: float) -> None:
+        nonlocal proven
+        proven = max(proven, min(bound, objective))
         if progress is not None:
             progress(Progress(time.perf_counter() - begin, objective, bound))
 
-    with ThreadPoolExecutor(threads(limits.threads)) as workers:
-        search = Search(programme, Passes(programme, workers), limits, begin, tell)
-        kept = None if checkpoint is None else Checkpoint(checkpoint, programme)
-        status = _run(search, starts, kept)
-        if kept is not None:
-            kept.close(search, finished=status in (Status.OPTIMAL, Status.INFEASIBLE))
-    objective, bound = search.objective, min(search.bound, search.objective)
-    return Found(status, search.best, objective, bound, dict(search.seconds), dict(search.counts))
-
-
-def _run(search: Search, starts: Sequence[Array], kept: Checkpoint | None) -> Status:
-    """Both phases, with Ctrl-C and the time limit leaving what was found."""
+    kept = None if checkpoint is None else Checkpoint(checkpoint, programme, about)
     try:
-        if kept is not None and kept.load(search):
-            search.pause = lambda: kept.save(search)
-        else:
-            if kept is not None:
-                search.pause = lambda: kept.save(search)
-            for x in starts:
+        with ThreadPoolExecutor(threads(limits.threads)) as workers, Interrupts() as interrupts:
+            search = Search(programme, Passes(programme, workers), limits, begin, tell)
+            status = _run(search, starts, kept, interrupts)
+            # Interrupted just anywhere, a node may be lost: the last file and the last bound told stand.
+            if not interrupts.hard:
+                proven = min(search.bound, search.objective)
+                if kept is not None:
+                    kept.save(search, now=True)
+    finally:
+        if kept is not None:
+            kept.release()
+    if kept is not None and status is Status.INFEASIBLE:
+        discard(kept.path)
+    seconds = search.seconds | ({"earlier runs": kept.earlier_s} if kept is not None and kept.earlier_s else {})
+    return Found(status, search.best, search.objective, min(proven, search.objective), seconds, dict(search.counts))
+
+
+def _run(search: Search, starts: Sequence[Array], kept: Checkpoint | None, interrupts: Interrupts) -> Status:
+    """Both phases, with Ctrl-C and the time limit leaving what was found."""
+    branching = kept is not None and kept.load(search)
+
+    def pause() -> None:
+        interrupts.check()
+        if kept is not None:
+            kept.save(search)
+
+    search.pause = pause
+    try:
+        if not branching:
+            for x in starts if search.best is None else ():
                 search.evaluate(x, exact=True, whole=True)
             if not search.linear_phase(min(1e-3, max(FLAT * search.limits.gap, 1e-9))):
                 return Status.OPTIMAL if search.best is not None else Status.INFEASIBLE
@@ -107,6 +128,3 @@ def zero_start(programme: TwoStage) -> Array | None:
     rows = first.matrix @ x
     allowed = (rows >= first.row_lower - 1e-9).all() and (rows <= first.row_upper + 1e-9).all()
     return x if allowed else None
-
-
-Pause = Callable[[], None]

@@ -96,6 +96,8 @@ class TwoStage:
         lambda and beta: the objective is c x + (1 - lambda) E[Q] + lambda CVaR_beta[Q].
     branches : tuple of Branch
         Choices the search decides before single columns, most important first.
+    digest : callable, optional
+        Hash of the data of all scenarios, where there is a quicker way than to read them.
     """
 
     first: LinearProgram
@@ -116,6 +118,7 @@ class TwoStage:
     cvar_weight: float = 0.0
     cvar_level: float = 0.95
     branches: tuple[Branch, ...] = ()
+    digest: Callable[[], bytes] | None = field(default=None, repr=False)
 
     @property
     def scenarios(self) -> int:
