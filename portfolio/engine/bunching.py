@@ -165,25 +165,42 @@ class Bunch:
         return basis
 
     def _make_dual_feasible(self, bases: Bases, basis: Integers) -> None:
-        """Where costs moved so that a basis is not dual feasible start from the slacks, or from HiGHS' basis."""
-        for k, which in list(_groups(basis, np.arange(self.count))):
-            if k and not self.shape.moving.size:
-                continue
-            basis[which[~self._dual_feasible(bases, k, which)]] = -1
-        open_ = np.flatnonzero(basis < 0)
-        basis[open_] = 0
-        self._by_solver(bases, open_[~self._dual_feasible(bases, 0, open_)], basis)
+        """Where costs moved so that a basis is not dual feasible, move its columns to their other bounds.
 
-    def _dual_feasible(self, bases: Bases, k: int, which: Integers) -> Flags:
+        Where that is not enough start from the slacks, or from HiGHS' basis.
+        """
+        if self.shape.moving.size:
+            for k, which in list(_groups(basis, np.arange(self.count))):
+                self._repair(bases, k, which, basis)
+        open_ = np.flatnonzero(basis < 0) if self.shape.moving.size else np.flatnonzero(basis == 0)
+        basis[open_] = 0
+        if open_.size:
+            self._repair(bases, 0, open_, basis)
+            self._by_solver(bases, open_[basis[open_] < 0], basis)
+
+    def _repair(self, bases: Bases, k: int, which: Integers, basis: Integers) -> None:
+        """Dual feasible bases for instances at basis k by moving columns between bounds; -1 where there is none."""
         sign, moves = bases.sign(k), bases.all[k].moves
         level = bases.reduced(k) * sign
-        moving = moves.any(axis=0)
-        still: Flags = (level[:, ~moving] >= -bases.tolerance).all(axis=1)
-        good = still[self.piece[which]]
-        for c in np.flatnonzero(moving & (sign != 0)):
-            now = level[self.piece[which], c] + sign[c] * (moves[:, c] @ self.move[:, which])
-            good &= now >= -bases.tolerance
-        return good
+        moving = np.flatnonzero(moves.any(axis=0) & (sign != 0))
+        off = (level < -bases.tolerance)[self.piece[which]]
+        now = level[self.piece[which]][:, moving] + (self.move[:, which].T @ moves[:, moving]) * sign[moving]
+        off[:, moving] = now < -bases.tolerance
+        wrong = off.any(axis=1)
+        if not wrong.any():
+            return
+        unbounded = np.ones(off.shape[1], dtype=bool)
+        unbounded[self.shape.bounded] = False
+        lost = off[:, unbounded].any(axis=1)
+        basis[which[lost]] = -1
+        flips = off[:, self.shape.bounded]
+        todo = np.flatnonzero(wrong & ~lost)
+        if todo.size == 0:
+            return
+        patterns, label = np.unique(flips[todo], axis=0, return_inverse=True)
+        held = bases.all[k]
+        for n, pattern in enumerate(patterns):
+            basis[which[todo[label.ravel() == n]]] = bases.add(held.basic, held.high ^ pattern)
 
     def _step(self, bases: Bases, k: int, which: Integers, basis: Integers) -> Integers:
         """One dual simplex step of the instances at basis k that it does not solve; which of them moved."""

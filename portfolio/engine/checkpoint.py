@@ -69,6 +69,18 @@ def peek(path: Path) -> Kept | None:
     return _kept(_read(path))
 
 
+def busy(path: Path) -> bool:
+    """Whether another process keeps its search in a file."""
+    try:
+        file = os.open(path, os.O_RDONLY)
+    except OSError:
+        return False
+    try:
+        return not _locked(file)
+    finally:
+        os.close(file)
+
+
 def discard(path: Path) -> None:
     """Remove a checkpoint, and what a process that was killed while it wrote it left behind."""
     path.unlink(missing_ok=True)

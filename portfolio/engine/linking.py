@@ -58,9 +58,7 @@ class Exact:
 
     programme: TwoStage
     component: Component
-    bases: dict[int, tuple[list[highspy.HighsBasisStatus], list[highspy.HighsBasisStatus]]] = field(
-        default_factory=dict
-    )
+    bases: dict[int, highspy.HighsBasis] = field(default_factory=dict)
     solver: highspy.Highs | None = None
 
     def solve(self, scenario: int, rows: Array, upper: Array) -> tuple[float, Array]:
@@ -74,10 +72,7 @@ class Exact:
         solver.changeColsBounds(columns.size, columns, np.zeros(columns.size), np.maximum(upper[c.columns], 0.0))
         held = self.bases.get(scenario)
         if held is not None:
-            basis = highspy.HighsBasis()
-            basis.col_status, basis.row_status = held
-            basis.valid = True
-            solver.setBasis(basis)
+            solver.setBasis(held)
         solver.run()
         if solver.getModelStatus() != highspy.HighsModelStatus.kOptimal:
             solver.clearSolver()
@@ -85,8 +80,7 @@ class Exact:
         if solver.getModelStatus() != highspy.HighsModelStatus.kOptimal:
             word = solver.modelStatusToString(solver.getModelStatus())
             raise SolverError(f"the recourse of scenario {scenario} ended with status {word}")
-        state = solver.getBasis()
-        self.bases[scenario] = (state.col_status, state.row_status)
+        self.bases[scenario] = solver.getBasis()
         return solver.getInfo().objective_function_value, np.asarray(solver.getSolution().row_dual)
 
     def columns(self) -> Array:

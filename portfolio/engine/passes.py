@@ -26,6 +26,8 @@ LANES = 4
 """Most lanes; each remembers bases and warm models of its own."""
 CACHE = 400e6
 """Bytes of data that may be kept between passes; beyond that they are gathered anew."""
+MANY = 500
+"""Scenarios from which on passes at old prices pay."""
 SPECK = 1e-6
 """Part of a row's largest effect by which solver tolerances of the first stage may push a limit beyond zero."""
 
@@ -35,18 +37,6 @@ def threads(wanted: int) -> int:
     if wanted > 0:
         return wanted
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What a pass found; S scenarios, L labels.
-
-    ``values`` (S, L) go with the duals: lower bounds on the recourse. ``exact`` (S, L) are values of feasible
-    allocations, where the pass was exact; else those of ``values``.
-    """
-
-    values: Array
-    exact: Array
 
 
 @dataclass
@@ -81,8 +71,8 @@ class Passes:
         self.programme = programme
         self.workers = workers
         self.effects: Effects = make_effects(programme)
-        self.shapes, self.alone = _shapes(programme)
         self.components: tuple[Component, ...] = components(programme)
+        self.shapes, self.alone = _shapes(programme, self.components)
         self.priced: Integers = np.flatnonzero(programme.priced)
         chunks = [self._chunk(which) for which in _slices(programme.scenarios)]
         self.lanes = [self._lane(chunks[n::LANES]) for n in range(min(LANES, len(chunks)))]
@@ -97,12 +87,17 @@ class Passes:
         return _Chunk(which, last, np.zeros((self.priced.size, size)))
 
     @cached_property
-    def held(self) -> list[Flags]:
-        """Whether each piece of each shape belongs to a component."""
+    def held(self) -> list[bool]:
+        """Whether the pieces of each shape belong to components."""
         rows = np.zeros(self.programme.matrix.shape[0], dtype=bool)
         for c in self.components:
             rows[c.rows] = True
-        return [rows[shape.rows[:, 0]] for shape in self.shapes]
+        return [bool(rows[shape.rows[0, 0]]) for shape in self.shapes]
+
+    @cached_property
+    def cheaper(self) -> bool:
+        """Whether a pass at old prices is cheaper than an exact one: with many scenarios and linking rows."""
+        return bool(self.components) and self.programme.scenarios > MANY
 
     @cached_property
     def keeps(self) -> bool:
@@ -126,23 +121,23 @@ class Passes:
             chunk.cached = data
         return chunk.cached
 
-    def evaluate(self, x: Array, *, exact: bool) -> Outcome:
-        """Recourse at x in every scenario; the duals are kept for :meth:`gradient`.
+    def evaluate(self, x: Array, *, exact: bool) -> Array:
+        """Recourse at x, shape (scenarios, labels); the duals are kept for :meth:`gradient`.
 
-        An exact pass solves what linking rows hold together anew; others keep its prices, which gives lower bounds.
+        An exact pass solves what linking rows hold together as a whole; others keep its prices, which gives lower
+        bounds. Without linking rows every pass is exact.
         """
-        shape = (self.programme.scenarios, self.programme.labels)
-        outcome = Outcome(np.zeros(shape), np.zeros(shape))
+        outcome = np.zeros((self.programme.scenarios, self.programme.labels))
         list(self.workers.map(lambda lane: self._run(lane, x, exact, outcome), self.lanes))
         return outcome
 
-    def _run(self, lane: _Lane, x: Array, exact: bool, outcome: Outcome) -> None:
+    def _run(self, lane: _Lane, x: Array, exact: bool, outcome: Array) -> None:
         for chunk in lane.chunks:
             self._evaluate(lane, chunk, x, exact, outcome)
 
     def allocate(self, x: Array) -> Iterator[tuple[slice, Array]]:
         """Optimal recourse at x, exactly: scenarios and the values of all columns in them, shape (columns, scenarios)."""
-        outcome = Outcome(*(np.zeros((self.programme.scenarios, self.programme.labels)) for _ in range(2)))
+        outcome = np.zeros((self.programme.scenarios, self.programme.labels))
         for lane in self.lanes:
             for chunk in lane.chunks:
                 values = np.zeros((self.programme.cost.size, chunk.size))
@@ -170,42 +165,36 @@ class Passes:
         return self.effects.adjoint(duals * weight, data)
 
     def _evaluate(
-        self, lane: _Lane, chunk: _Chunk, x: Array, exact: bool, outcome: Outcome, columns: Array | None = None
+        self, lane: _Lane, chunk: _Chunk, x: Array, exact: bool, outcome: Array, columns: Array | None = None
     ) -> None:
         """Solve a chunk; ``columns`` takes the allocation of an exact pass."""
         p, data = self.programme, self.data(chunk)
         rows, upper = self.limits(x, data)
+        duals, values = np.empty_like(rows), np.zeros((p.labels, chunk.size))
         if exact:
-            known = self._solve_components(lane, chunk, rows, upper, columns)
-        duals = np.empty_like(rows)
-        values, whole = np.zeros((p.labels, chunk.size)), np.zeros((p.labels, chunk.size))
+            self._solve_components(lane, chunk, rows, upper, duals, values, columns)
         for n, shape in enumerate(self.shapes):
+            if exact and self.held[n]:
+                continue
             bunch = Bunch(shape, rows, upper, chunk.mu)
-            chunk.last[n] = bunch.solve(lane.bases[n], chunk.last[n], same_costs=chunk.settled and not exact)
+            chunk.last[n] = bunch.solve(lane.bases[n], chunk.last[n], same_costs=chunk.settled or not self.held[n])
             value, dual = bunch.outcome(lane.bases[n], chunk.last[n])
             if columns is not None:
-                self._fill(columns, n, bunch.columns(lane.bases[n], chunk.last[n]), chunk.size)
+                self._fill(columns, shape, bunch.columns(lane.bases[n], chunk.last[n]), chunk.size)
             m = shape.matrix.shape[0]
             duals[shape.rows] = dual.reshape(m, shape.pieces, chunk.size).transpose(1, 0, 2)
-            value = value.reshape(shape.pieces, chunk.size)
-            label = p.row_label[shape.rows[:, 0]]
-            np.add.at(values, label, value)
-            np.add.at(whole, label[~self.held[n]], value[~self.held[n]])
-        duals[self.priced] = chunk.mu
-        np.add.at(values, p.row_label[self.priced], chunk.mu * rows[self.priced])
-        self._lone_columns(chunk, upper, values)
-        if exact:
-            for c, value in zip(self.components, known, strict=True):
-                whole[c.label] += value
-        chunk.duals, chunk.settled = duals, True
-        outcome.values[chunk.which] = values.T
-        outcome.exact[chunk.which] = whole.T if exact else values.T
+            np.add.at(values, p.row_label[shape.rows[:, 0]], value.reshape(shape.pieces, chunk.size))
+        if not exact:
+            duals[self.priced] = chunk.mu
+            np.add.at(values, p.row_label[self.priced], chunk.mu * rows[self.priced])
+            self._lone_columns(chunk, upper, values)
+        chunk.duals, chunk.settled = duals, not exact
+        outcome[chunk.which] = values.T
 
-    def _fill(self, columns: Array, n: int, values: Array, scenarios: int) -> None:
-        """Take the columns of a shape's pieces that belong to no component."""
-        shape, free = self.shapes[n], ~self.held[n]
-        by_piece = values.reshape(shape.matrix.shape[1], shape.pieces, scenarios).transpose(1, 0, 2)
-        columns[shape.columns[free]] = by_piece[free]
+    @staticmethod
+    def _fill(columns: Array, shape: Shape, values: Array, scenarios: int) -> None:
+        """Take the columns of a shape's pieces."""
+        columns[shape.columns] = values.reshape(-1, shape.pieces, scenarios).transpose(1, 0, 2)
 
     def limits(self, x: Array, data: Array) -> tuple[Array, Array]:
         """Right-hand sides of rows and upper bounds of columns at x.
@@ -221,22 +210,27 @@ class Passes:
         return rows, np.maximum(upper, 0.0)
 
     def _solve_components(
-        self, lane: _Lane, chunk: _Chunk, rows: Array, upper: Array, columns: Array | None
-    ) -> list[Array]:
-        """Solve components as a whole: their values, and new prices."""
+        self,
+        lane: _Lane,
+        chunk: _Chunk,
+        rows: Array,
+        upper: Array,
+        duals: Array,
+        values: Array,
+        columns: Array | None,
+    ) -> None:
+        """Solve components as a whole: values, duals, and new prices."""
         place = np.full(rows.shape[0], -1)
         place[self.priced] = np.arange(self.priced.size)
-        found = []
         for c, exact in zip(self.components, lane.exact, strict=True):
-            value = np.zeros(chunk.size)
             at = place[c.rows[c.priced]]
             for s in range(chunk.size):
-                value[s], duals = exact.solve(chunk.which.start + s, rows[:, s], upper[:, s])
-                chunk.mu[at, s] = duals[c.priced]
+                value, dual = exact.solve(chunk.which.start + s, rows[:, s], upper[:, s])
+                values[c.label, s] += value
+                duals[c.rows, s] = dual
+                chunk.mu[at, s] = dual[c.priced]
                 if columns is not None:
                     columns[c.columns, s] = exact.columns()
-            found.append(value)
-        return found
 
     def _lone_columns(self, chunk: _Chunk, upper: Array, values: Array) -> None:
         """Add what columns in linking rows alone are worth at the prices: nothing, but for rounding."""
@@ -256,7 +250,7 @@ def _slices(scenarios: int) -> Iterator[slice]:
     return (slice(int(a), int(b)) for a, b in zip(ends[:-1], ends[1:], strict=True))
 
 
-def _shapes(programme: TwoStage) -> tuple[list[Shape], Integers]:
+def _shapes(programme: TwoStage, linked: tuple[Component, ...]) -> tuple[list[Shape], Integers]:
     """Pieces by shape, and the columns that are in linking rows alone."""
     free = np.flatnonzero(~programme.priced)
     matrix = sparse.csr_array(programme.matrix[free])
@@ -267,6 +261,9 @@ def _shapes(programme: TwoStage) -> tuple[list[Shape], Integers]:
     moving[np.unique(prices.indices)] = True
     bounded = np.isfinite(programme.upper) | (np.diff(programme.upper_data.indptr) > 0)
     columns_of = _members(column_part)
+    together = np.zeros(programme.matrix.shape[0], dtype=bool)
+    for component in linked:
+        together[component.rows] = True
     for part, at in _members(row_part).items():
         rows, columns = free[at], columns_of.get(part, np.zeros(0, dtype=np.int64))
         dense = matrix[at][:, columns].toarray()

@@ -25,7 +25,11 @@ WHOLE = 1e-6
 """Distance from a whole number up to which a value counts as one."""
 ROUNDS = 500
 """Most rounds of the linear phase."""
-PROBES = 8
+COARSE = 0.01
+"""Relative gap of the linear phase at which prices of linking rows are renewed."""
+PATIENCE = 16
+"""Most nodes without a cut after cuts at fractional points did not pay."""
+PROBES = 5
 """Most choices probed at a node."""
 PATTERN = 4
 """Most rounds for the best point of one pattern of the branches."""
@@ -121,6 +125,7 @@ class Search:
         self.counts = {"passes": 0, "exact passes": 0, "nodes": 0, "patterns": 0}
         self.seen: set[bytes] = set()
         self.mark = -np.inf
+        self.rest = self.pauses = 0
         self.single = programme.first.integer
         held = [branch.columns for branch in programme.branches]
         self.decided = np.unique(np.concatenate(held)) if held else np.zeros(0, dtype=np.int64)
@@ -174,18 +179,27 @@ class Search:
         A whole point that is exact may become the incumbent.
         """
         p = self.programme
+        exact = exact or not self.passes.cheaper
         outcome = self.passes.evaluate(x, exact=exact)
         self.counts["passes"] += 1
         self.counts["exact passes"] += exact
         probability = p.probability
-        self.pool.add_means(probability @ outcome.values, self.passes.gradient(probability), x)
+        self.pool.add_means(probability @ outcome, self.passes.gradient(probability), x)
         if p.cvar_weight > 0:
-            self._add_tails(outcome.values.sum(axis=1), x)
-        total = self._objective(x, outcome.exact.sum(axis=1))
+            self._add_tails(outcome.sum(axis=1), x)
+        total = self._objective(x, outcome.sum(axis=1))
         if exact and whole and total < self.objective:
             self.objective, self.best = total, x.copy()
         self.tell(self.objective, self.bound)
         return total
+
+    def _worth(self, x: Array) -> float:
+        """Objective at a whole point: exactly where it may be the best, else a lower bound that shows it is not."""
+        if self.passes.cheaper:
+            value = self.evaluate(x, exact=False)
+            if value >= self.cutoff:
+                return value
+        return self.evaluate(x, exact=True, whole=True)
 
     def _objective(self, x: Array, outcome: Array) -> float:
         p = self.programme
@@ -212,30 +226,26 @@ class Search:
         """
         begin = time.perf_counter()
         inner: Array | None = None
-        value, weight, exact = np.inf, 0.5, True
-        fresh = 0
+        value, renewed = np.inf, not self.passes.cheaper
         for _ in range(ROUNDS):
             self.check()
             point = self.relaxation.solve()
             if point is None:
                 return False
-            outer = point.x[: self.pool.layout.x]
             self.root = max(self.root, min(point.objective, self.objective))
-            if inner is None:
-                inner = outer
-            trial = np.maximum(weight * outer + (1.0 - weight) * inner, 0.0)
-            now = self.evaluate(trial, exact=exact, whole=self._is_whole(trial))
-            if now < value or exact:
-                inner, value = trial, now
-            gap = value - point.objective
-            near = gap <= flat * abs(value) + EXACTLY
-            if near and (exact or self.programme.priced.any() is np.False_):
-                break
             if self.done:
                 break
-            exact = near or (fresh > 0 and gap < 0.02 * abs(value) and fresh % 8 == 0)
-            weight = 1.0 if near else 0.5
-            fresh += 1
+            outer = point.x[: self.pool.layout.x]
+            near = bool(np.isfinite(value)) and value - point.objective <= flat * abs(value) + EXACTLY
+            if near and renewed:
+                break
+            trial = outer if inner is None or near else 0.5 * (outer + inner)
+            exact = near or (not renewed and value - point.objective <= COARSE * abs(value))
+            now = self.evaluate(np.maximum(trial, 0.0), exact=exact, whole=self._is_whole(trial))
+            if exact and not renewed:
+                renewed, value = True, np.inf
+            if now < value:
+                inner, value = trial, now
         self.seconds["linear phase"] += time.perf_counter() - begin
         return True
 
@@ -329,9 +339,7 @@ class Search:
     def _settled(self, point: Point) -> bool:
         """Evaluate a whole solution of the relaxation; whether its bound is what it is worth."""
         x = self._rounded(point.x)
-        value = self.evaluate(x, exact=False)
-        if value < self.cutoff:
-            value = self.evaluate(x, exact=True, whole=True)
+        value = self._worth(x)
         return value - point.objective <= max(0.1 * self.tolerance, 1e-9 * abs(value))
 
     def _cut_at(self, point: Point, tried: int) -> bool:
@@ -339,9 +347,15 @@ class Search:
         room = self.objective - point.objective if np.isfinite(self.objective) else 0.1 * abs(point.objective)
         if tried and point.objective - self.mark <= 0.05 * room:
             return False
+        if not tried and self.rest > 0:
+            self.rest -= 1
+            return False
         self.mark = point.objective
         value = self.evaluate(np.maximum(point.x[: self.pool.layout.x], 0.0), exact=False)
-        return value - point.objective > 0.02 * room
+        pays = value - point.objective > 0.05 * room
+        self.pauses = 0 if pays else min(PATIENCE, 2 * self.pauses + 1)
+        self.rest = self.pauses
+        return pays
 
     def _rounded(self, x: Array) -> Array:
         """First-stage part of a point with whole columns rounded."""
@@ -380,7 +394,7 @@ class Search:
         """
         if not splits:
             return None
-        doubtful = sorted((n for n in splits if self.costs.known(splits[n].key) < 2), key=lambda n: -fraction[n])
+        doubtful = sorted((n for n in splits if self.costs.known(splits[n].key) < 1), key=lambda n: -fraction[n])
         for n in doubtful[:PROBES]:
             worth = self._probe(node, point, splits[n])
             shut = [way for way in (0, 1) if worth[way] >= self.cutoff]
@@ -451,7 +465,7 @@ class Search:
         snapshot = self.relaxation.snapshot()
         self.push(node.bound, *self._bounds(node, split.sides[1 - split.first]), snapshot,
                   (split.key, 1 - split.first, node.bound))  # fmt: skip
-        return self._node(node.bound, *self._bounds(node, split.sides[split.first]), snapshot,
+        return self._node(node.bound, *self._bounds(node, split.sides[split.first]), None,
                           (split.key, split.first, node.bound))  # fmt: skip
 
     # -- whole points -------------------------------------------------------------------------------------------
@@ -477,9 +491,7 @@ class Search:
             x, lowest = found
             if lowest >= self.cutoff:
                 break
-            value = self.evaluate(x, exact=False)
-            if value < self.cutoff:
-                value = self.evaluate(x, exact=True, whole=True)
+            value = self._worth(x)
             if value - lowest <= max(0.1 * self.tolerance, 1e-9 * abs(value)):
                 break
         self.relaxation.restrict(node.lower, node.upper, node.forced)
