@@ -18,12 +18,14 @@ from portfolio.case import Case, CaseError, case_hashes, init_case, read_case
 from portfolio.case.ordering import ordered
 from portfolio.engine import METHODS, choose
 from portfolio.engine.assembled import compile_instance
+from portfolio.engine.checkpoint import CheckpointError
 from portfolio.engine.protocol import Engine, Limits, Progress, Solution, Status
 from portfolio.evaluate.feasibility import explain, unsupportable
 from portfolio.evaluate.measures import WITH, WITHOUT, scenario_table, shortfall_table, supply_table
 from portfolio.evaluate.outcomes import Outcomes, Recourse, objective
-from portfolio.report.folder import OutputError, check_target
+from portfolio.report.folder import OutputError
 from portfolio.report.headline import build_headline, caveats
+from portfolio.report.resume import Keeping, check_out
 from portfolio.report.run import Run, write_run
 from portfolio.report.tables import charges, full_ledger, limits_table, portfolio_table, projects_table, suppliers_table
 from portfolio.scenarios.drivers import Drivers
@@ -31,6 +33,7 @@ from portfolio.scenarios.sampling import sample
 
 __all__ = [
     "CaseError",
+    "CheckpointError",
     "InternalError",
     "NoPortfolioError",
     "OutputError",
@@ -68,7 +71,8 @@ class Step:
     """Where a solve is: its phase, and how far within it.
 
     ``done`` and ``total`` count projects simulated; ``objective`` and ``bound`` are those of the search (``inf`` and
-    ``-inf`` before there are any), ``seconds`` how long it has run.
+    ``-inf`` before there are any), ``seconds`` how long it has run. The phase ``going on`` is told once where a
+    stopped search goes on, with what it had found so far.
     """
 
     phase: str
@@ -168,7 +172,10 @@ def solve(
     overrides : sequence of str
         Values in place of those in the files, such as ``risk.cvar_weight=0.5``.
     out : path, optional
-        Run folder to write; nothing is written where it is not given.
+        Run folder to write; nothing is written where it is not given. While the decomposition searches, what it
+        knows is kept in a file beside it, ``out`` with ``.checkpoint`` appended: whatever stopped it, the same call
+        goes on from there (gap, time limit and threads may differ), and replaces the folder of the stopped run. The
+        file is removed when the case is solved.
     progress : callable, optional
         Called with a :class:`Step` as the solve goes on.
 
@@ -182,9 +189,12 @@ def solve(
     CaseError
         With every problem of the case.
     OutputError
-        If ``out`` exists or cannot be written; before any long work.
+        If ``out`` exists (unless it was stopped and has its checkpoint) or cannot be written; before any long work.
     UsageError
         If an argument is out of range, or the method does not serve the case.
+    CheckpointError
+        If the checkpoint beside ``out`` is of another case, sample or setting, cannot be read, or is in use; if it is
+        of another case that is known before any long work.
     NoPortfolioError
         If no portfolio is feasible, or none was found before a limit.
     InternalError
@@ -192,25 +202,37 @@ def solve(
     """
     target = None if out is None else Path(out)
     if target is not None:
-        check_target(target)
+        check_out(target)
     if not 0 <= gap < np.inf or (time_limit is not None and not time_limit > 0) or threads < 0:
         raise UsageError("gap and threads have to be at least 0, time_limit above 0")
     clock = _Clock(progress)
     with clock.phase("reading"):
         record, hashes = _read(case, scenarios, seed, overrides)
     _check_method(method)
+    keeping = Keeping.of(target, record, method)
+    if keeping.found is not None:
+        found = keeping.found
+        clock.tell(Step("going on", objective=found.objective, bound=found.bound, seconds=found.seconds))
     assembly = _assemble(record, clock)
-    engine = engine_for(method, assembly.instance)
+    engine = keeping.bind(engine_for(keeping.method(method), assembly.instance))
     solution = _search(engine, assembly, Limits(gap, time_limit, threads), clock)
     if solution.decision is None:
-        raise NoPortfolioError(_why_none(assembly, solution))
-    with clock.phase("evaluating"):
-        run = _evaluate(record, assembly, solution, solution.decision, gap)
+        raise NoPortfolioError(_why_none(assembly, solution, keeping))
+    try:
+        with clock.phase("evaluating"):
+            run = _evaluate(record, assembly, solution, solution.decision, gap)
+    except InternalError:
+        keeping.end()
+        raise
     run = replace(run, seconds=dict(clock.seconds), inputs=hashes, overrides=tuple(overrides))
+    run = replace(run, checkpoint=keeping.stays(solution.status))
     if target is None:
         return run
     with clock.phase("writing"):
-        return write_run(run, target)
+        written = write_run(run, target, replace_stopped=keeping.found is not None)
+    if run.checkpoint is None:
+        keeping.end()
+    return written
 
 
 def _check_method(method: str) -> None:
@@ -265,10 +287,12 @@ def _search(engine: Engine, assembly: Assembly, limits: Limits, clock: _Clock) -
     return replace(solution, bound=max(solution.bound, 0.0))
 
 
-def _why_none(assembly: Assembly, solution: Solution) -> tuple[str, ...]:
+def _why_none(assembly: Assembly, solution: Solution, keeping: Keeping) -> tuple[str, ...]:
     if solution.status is Status.INFEASIBLE:
         return explain(assembly)
-    return (f"{solution.status.value} before any portfolio was found; give it more time",)
+    kept = keeping.stays(solution.status)
+    more = "" if kept is None else f"; the same command goes on from {kept}"
+    return (f"{solution.status.value} before any portfolio was found; give it more time{more}",)
 
 
 def _evaluate(case: Case, assembly: Assembly, solution: Solution, decision: Decision, gap: float) -> Run:

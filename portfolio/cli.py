@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import re
+import shlex
 import sys
 import traceback
 from collections.abc import Callable, Iterator
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 REPORT_TO = "the issue tracker of the project"
 INTERRUPTED = 130
 """Exit code of Ctrl-C before there is a portfolio, as shells have it."""
+GOING_ON = "going on"
+"""Phase in which a stopped search is taken up."""
 WIDTH = 100
 
 HELP = ["-h", "--help"]
@@ -52,9 +55,9 @@ class Commands(click.Group):
 
 def _explain(fault: Exception, *, debug: bool) -> int:
     """Say what went wrong on stderr; return the exit code."""
-    from portfolio.api import CaseError, NoPortfolioError, OutputError, UsageError
+    from portfolio.api import CaseError, CheckpointError, NoPortfolioError, OutputError, UsageError
 
-    if isinstance(fault, CaseError | OutputError | UsageError):
+    if isinstance(fault, CaseError | CheckpointError | OutputError | UsageError):
         _complain(str(fault))
         return 2
     if isinstance(fault, NoPortfolioError):
@@ -206,35 +209,69 @@ def solve(
     portfolio solve mycase --scenarios 50 --gap 0.05 --time-limit 300
     portfolio solve mycase --set 'budgets.budget_usd_m*=1.5' --out results/more
     portfolio solve mycase --json | jq .headline.shortfall
+
+    A search by decomposition is kept in OUT.checkpoint until it is done. Stopped by the time limit, Ctrl-C or a crash,
+    the same command goes on from there; gap, time limit and threads may differ.
     """
     from portfolio import api
+    from portfolio.report.resume import checkpoint_of
 
-    target = _target(case, overrides, out)
-    # Libraries that print (HiGHS does on Ctrl-C) must not get between a script and the JSON.
-    with redirect_stdout(sys.stderr), _progress() as listen:
-        run = api.solve(case, overrides=overrides, out=target, progress=listen, **options)
+    target = _target(case, overrides, out, options)
+    kept, again = checkpoint_of(target), _again(ctx, target)
+    try:
+        # Libraries that print (HiGHS does on Ctrl-C) must not get between a script and the JSON.
+        with redirect_stdout(sys.stderr), _progress(kept) as listen:
+            run = api.solve(case, overrides=overrides, out=target, progress=listen, **options)
+    except KeyboardInterrupt:
+        if not kept.exists():
+            raise
+        _complain(f"Interrupted; the search so far is kept in {kept}. To go on:\n  {again}")
+        ctx.exit(INTERRUPTED)
     _say(_json(run.summary()) if as_json else _summary(run))
+    if run.checkpoint is not None:
+        _complain(f"Stopped before the gap was reached; the search is kept in {kept}. To go on:\n  {again}")
     ctx.exit(run.exit_code)
 
 
-def _target(case: str, overrides: tuple[str, ...], out: Path | None) -> Path:
-    """Return the run folder to write; report a bad case and a bad ``--out`` together."""
+def _again(ctx: click.Context, target: Path) -> str:
+    """Return the command that goes on from where this one stops."""
+    parts = ["portfolio", ctx.info_name or "solve"]
+    for parameter in ctx.command.params:
+        name, value = parameter.name or "", ctx.params.get(parameter.name or "")
+        given = ctx.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE
+        if isinstance(parameter, click.Argument):
+            parts.append(str(value))
+        elif given and value is not None and name != "out":
+            for one in value if isinstance(value, tuple) else (value,):
+                parts += [parameter.opts[0]] if one is True else [parameter.opts[0], str(one)]
+    return shlex.join([*parts, "--out", str(target)])
+
+
+def _target(case: str, overrides: tuple[str, ...], out: Path | None, options: dict[str, Any]) -> Path:
+    """Return the run folder to write; report a bad case and a bad ``--out`` together.
+
+    Without ``--out`` that is a new one, or that of the same solve which was stopped or killed.
+    """
     from portfolio import api
-    from portfolio.report.folder import check_target
+    from portfolio.report.resume import About, check_out, checkpoint_of, unfinished
 
     faults: list[str] = []
-    name = "run"
+    name, stopped = "run", None
     try:
-        name = api.validate(case, overrides).settings.case.name
+        sample = [f"sampling.{n}={options[n]}" for n in ("scenarios", "seed") if options[n] is not None]
+        found = api.validate(case, [*overrides, *sample])
+        name = re.sub(r"[^A-Za-z0-9_.-]+", "_", found.settings.case.name).lstrip(".") or "run"
+        if out is None and options["method"] != "extensive":
+            stopped = unfinished(Path("results"), f"{name}-", About.of(found))
     except api.CaseError as fault:
         faults.append(str(fault))
     stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
-    base = Path("results") / f"{re.sub(r'[^A-Za-z0-9_.-]+', '_', name).lstrip('.') or 'run'}-{stamp}"
-    target, again = out or base, 2
-    while out is None and target.exists():
+    base = Path("results") / f"{name}-{stamp}"
+    target, again = out or stopped or base, 2
+    while target is not out and target is not stopped and (target.exists() or checkpoint_of(target).exists()):
         target, again = base.with_name(f"{base.name}-{again}"), again + 1
     try:
-        check_target(target)
+        check_out(target)
     except api.OutputError as fault:
         faults.append(str(fault))
     if faults:
@@ -280,16 +317,28 @@ def _say(text: str) -> None:
 
 
 @contextmanager
-def _progress() -> Iterator[Callable[[Step], None] | None]:
-    """Show on a terminal what the solve is doing; give None where stderr is none."""
+def _progress(kept: Path) -> Iterator[Callable[[Step], None]]:
+    """Say that a stopped search goes on; and on a terminal what the solve is doing."""
     from rich.console import Console
 
     console = Console(stderr=True)
     if not console.is_terminal:
-        yield None
+        yield lambda step: _complain(_going_on(step, kept)) if step.phase == GOING_ON else None
         return
     with console.status("reading") as status:
-        yield lambda step: status.update(_words(step))
+
+        def show(step: Step) -> None:
+            if step.phase == GOING_ON:
+                console.print(_going_on(step, kept), highlight=False, markup=False, soft_wrap=True)
+            else:
+                status.update(_words(step))
+
+        yield show
+
+
+def _going_on(step: Step, kept: Path) -> str:
+    """Tell what an earlier search had found, in one line."""
+    return f"Going on from {kept}: {_standing(step) or 'no portfolio yet'}, after {step.seconds:,.0f} s of search."
 
 
 def _words(step: Step) -> str:
@@ -298,9 +347,15 @@ def _words(step: Step) -> str:
         return f"{step.phase} {step.done:,}/{step.total:,}"
     if step.phase != "solving":
         return step.phase
-    text = f"solving, {step.seconds:.0f} s"
+    standing = _standing(step)
+    return f"solving, {step.seconds:.0f} s" + (f": {standing}" if standing else "")
+
+
+def _standing(step: Step) -> str:
+    """Objective, bound and gap of a search, as far as it has them."""
+    text = ""
     if abs(step.objective) < float("inf"):
-        text += f": objective {step.objective:,.4g}"
+        text = f"objective {step.objective:,.4g}"
         if abs(step.bound) < float("inf"):
             gap = max(0.0, step.objective - step.bound) / max(abs(step.objective), 1e-10)
             text += f", bound {step.bound:,.4g}, gap {gap:.1%}"

@@ -21,6 +21,7 @@ from portfolio.case.writing import write_case
 from portfolio.engine.protocol import Solution, Status
 from portfolio.report.folder import write_csv, write_json, write_whole
 from portfolio.report.headline import records
+from portfolio.report.resume import replaceable
 
 EXIT_CODES = {Status.OPTIMAL: 0, Status.TIME_LIMIT: 3, Status.INTERRUPTED: 3, Status.INFEASIBLE: 4}
 """Exit code of a solve by how it ended."""
@@ -75,6 +76,8 @@ class Run:
         Overrides as given.
     path : Path or None
         The run folder, None where none was written.
+    checkpoint : Path or None
+        Where a search that was stopped is kept: the same solve goes on from it.
     """
 
     case: Case
@@ -97,6 +100,7 @@ class Run:
     inputs: Mapping[str, str]
     overrides: tuple[str, ...]
     path: Path | None = None
+    checkpoint: Path | None = None
 
     @property
     def exit_code(self) -> int:
@@ -120,6 +124,7 @@ class Run:
             "headline": self.headline,
             "caveats": list(self.caveats),
             "run": None if self.path is None else str(self.path),
+            "checkpoint": None if self.checkpoint is None else str(self.checkpoint),
         }
 
 
@@ -127,6 +132,7 @@ def run_record(run: Run, written: Mapping[str, str]) -> dict[str, Any]:
     """Return the content of ``run.json``; ``written`` holds the hashes of the files in ``inputs/``."""
     summary = run.summary()
     summary.pop("run")
+    summary["checkpoint"] = None if run.checkpoint is None else run.checkpoint.name
     sampling = run.case.settings.sampling
     return summary | {
         "made": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -150,8 +156,10 @@ def versions() -> dict[str, str]:
     return found | {name: importlib.metadata.version(name) for name in LIBRARIES}
 
 
-def write_run(run: Run, target: Path) -> Run:
+def write_run(run: Run, target: Path, *, replace_stopped: bool = False) -> Run:
     """Write the run folder, whole or not at all; return the run with its path.
+
+    With ``replace_stopped`` it may take the place of a run that was stopped by a limit.
 
     Raises
     ------
@@ -167,5 +175,5 @@ def write_run(run: Run, target: Path) -> Run:
         run.scenarios.to_parquet(folder / "scenarios.parquet", index=False)
         write_json(run_record(run, hashes), folder / "run.json")
 
-    write_whole(target, fill)
+    write_whole(target, fill, replace=replace_stopped and replaceable(target))
     return replace(run, path=target)
