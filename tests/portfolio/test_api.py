@@ -114,7 +114,8 @@ def test_counterfactual_is_the_same_scenarios_without_commitments(risky: portfol
         TINY, gap=0.0, scenarios=12, seed=5, overrides=[*RISKY, "budgets.budget_usd_m=0", "members.min_ticket_usd_m=1"]
     )
     assert alone.portfolio.empty
-    assert alone.headline["shortfall"]["with"] == risky.headline["shortfall"]["without"]
+    # Summed over other bases of the same programmes: equal but for the last digit.
+    assert alone.headline["shortfall"]["with"] == pytest.approx(risky.headline["shortfall"]["without"], rel=1e-12)
     pd.testing.assert_series_equal(
         alone.scenarios["with_weighted"], risky.scenarios["without_weighted"], check_names=False
     )

@@ -141,7 +141,6 @@ def test_all_problems_at_once_and_nothing_written(home: Path) -> None:
         ("solve", TINY, "--seed", "x"),
         ("solve", TINY, "--time-limit", "0"),
         ("solve", TINY, "--method", "magic"),
-        ("solve", TINY, "--method", "benders", "--set", "risk.cvar_weight=0.5"),
         ("solve", TINY, "--out", "/dev/null/run"),
         ("solve", TINY, "--set", "nonsense"),
         ("validate", "nowhere"),
