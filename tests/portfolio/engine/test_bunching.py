@@ -1,0 +1,285 @@
+"""Bunching against linprog: small random linear programmes that share a matrix, from any basis, in any order."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pytest
+from scipy import sparse
+from scipy.optimize import linprog
+
+from portfolio.engine import bunching
+from portfolio.engine.bunching import Bases, Bunch, Shape
+from portfolio.engine.highs import SolverError
+
+SEEDS = range(40)
+
+
+@dataclass(frozen=True)
+class Case:
+    """A shape and its instances: right-hand sides (rows, scenarios), upper bounds (columns, scenarios), prices."""
+
+    shape: Shape
+    rows: np.ndarray
+    upper: np.ndarray
+    mu: np.ndarray
+
+    @property
+    def scenarios(self) -> int:
+        return int(self.rows.shape[1])
+
+    def bunch(self) -> Bunch:
+        return Bunch(self.shape, self.rows, self.upper, self.mu)
+
+    def part(self, scenarios: np.ndarray) -> Case:
+        return replace(self, rows=self.rows[:, scenarios], upper=self.upper[:, scenarios], mu=self.mu[:, scenarios])
+
+    def cost(self, piece: int, s: int) -> np.ndarray:
+        """Cost of an instance, moved by the prices."""
+        found, q = self.shape.cost[piece].copy(), self.shape.moving
+        if q.size:
+            moved = self.shape.prices[piece * q.size : (piece + 1) * q.size] @ self.mu[:, [s]]
+            found[q] -= moved[:, 0]
+        return found
+
+    def limits(self, piece: int, s: int) -> tuple[np.ndarray, np.ndarray]:
+        """Right-hand sides and upper bounds of an instance."""
+        top = np.full(self.shape.matrix.shape[1], np.inf)
+        top[self.shape.bounded] = self.upper[self.shape.columns[piece, self.shape.bounded], s]
+        return self.rows[self.shape.rows[piece], s], top
+
+    def expected(self) -> np.ndarray:
+        """Value of every instance by linprog, piece after piece."""
+        pairs = [(p, s) for p in range(self.shape.pieces) for s in range(self.scenarios)]
+        return np.array([by_linprog(self.shape, self.cost(p, s), *self.limits(p, s)) for p, s in pairs])
+
+
+def by_linprog(shape: Shape, cost: np.ndarray, h: np.ndarray, top: np.ndarray) -> float:
+    equal = shape.equal
+    result = linprog(
+        cost,
+        A_ub=-shape.matrix[~equal] if (~equal).any() else None,
+        b_ub=-h[~equal] if (~equal).any() else None,
+        A_eq=shape.matrix[equal] if equal.any() else None,
+        b_eq=h[equal] if equal.any() else None,
+        bounds=np.stack([np.zeros(cost.size), top], axis=1),
+    )
+    assert result.status == 0, result.message
+    return float(result.fun)
+
+
+def random_case(seed: int, *, moving: bool, scenarios: int = 30) -> Case:
+    """Whole numbers throughout, many of them zero: ties and degenerate bases abound.
+
+    A dear column for every row (two for an equality) keeps each instance feasible; only bounded columns may have a
+    negative cost, or get one by prices.
+    """
+    rng = np.random.default_rng(seed)
+    m, own, pieces = int(rng.integers(1, 6)), int(rng.integers(1, 6)), int(rng.integers(1, 4))
+    equal = rng.random(m) < 0.4
+    penalty = np.hstack([np.eye(m), -np.eye(m)[:, equal]])
+    matrix = np.hstack([rng.integers(-2, 3, (m, own)) * (rng.random((m, own)) < 0.7), penalty]).astype(float)
+    n = matrix.shape[1]
+    bounded = np.flatnonzero(np.concatenate([rng.random(own) < 0.6, np.zeros(n - own, dtype=bool)]))
+    cost = rng.integers(0, 4, (pieces, n)).astype(float)
+    cost[:, own:] += 15.0
+    cost[:, bounded] -= rng.integers(0, 5, (pieces, bounded.size))
+    movers = np.flatnonzero(rng.random(own) < 0.7) if moving else np.zeros(0, dtype=np.int64)
+    linking = 2
+    prices = rng.integers(-2, 3, (pieces * movers.size, linking)).astype(float)
+    loose = ~np.isin(np.tile(movers, pieces), bounded)
+    prices[loose] = -np.abs(prices[loose])  # so that their cost moves up only
+    shape = Shape(
+        matrix=matrix,
+        equal=equal,
+        bounded=bounded,
+        moving=movers,
+        rows=np.arange(pieces * m).reshape(pieces, m),
+        columns=np.arange(pieces * n).reshape(pieces, n),
+        cost=cost,
+        prices=sparse.csr_array(prices),
+    )
+    rows = rng.integers(-6, 8, (pieces * m, scenarios)) * (rng.random((pieces * m, scenarios)) < 0.6)
+    upper = rng.integers(0, 5, (pieces * n, scenarios))
+    mu = rng.integers(0, 4, (linking, scenarios)) * (rng.random((linking, scenarios)) < 0.7)
+    return Case(shape, rows.astype(float), upper.astype(float), mu.astype(float))
+
+
+def other_limits(case: Case, seed: int) -> Case:
+    """The same instances with other right-hand sides; bounds and costs are those of their scenarios."""
+    rng = np.random.default_rng(1000 + seed)
+    return replace(case, rows=case.rows + rng.integers(-3, 4, case.rows.shape))
+
+
+def other_prices(case: Case, seed: int) -> Case:
+    rng = np.random.default_rng(2000 + seed)
+    return replace(case, mu=rng.integers(0, 4, case.mu.shape).astype(float))
+
+
+def fresh(bunch: Bunch) -> np.ndarray:
+    return np.full(bunch.count, -1, dtype=np.int64)
+
+
+def check(case: Case, bases: Bases, basis: np.ndarray, expected: np.ndarray) -> None:
+    """Values, duals and columns: each is proven by the other two, and by linprog."""
+    bunch, shape = case.bunch(), case.shape
+    value, duals = bunch.outcome(bases, basis)
+    y = bunch.columns(bases, basis)
+    assert value == pytest.approx(expected, abs=1e-7)
+    for j in range(bunch.count):
+        piece, s = divmod(j, case.scenarios)
+        cost, (h, top) = case.cost(piece, s), case.limits(piece, s)
+        assert (duals[~shape.equal, j] >= 0).all()
+        reduced = cost - shape.matrix.T @ duals[:, j]
+        assert (reduced[np.isinf(top)] >= -1e-7).all()
+        gain = np.minimum(reduced, 0.0)
+        assert duals[:, j] @ h + gain[np.isfinite(top)] @ top[np.isfinite(top)] == pytest.approx(value[j], abs=1e-6)
+        assert (y[:, j] >= 0).all()
+        assert (y[:, j] <= top + 1e-7).all()
+        rows = shape.matrix @ y[:, j]
+        assert (rows >= h - 1e-7).all()
+        assert rows[shape.equal] == pytest.approx(h[shape.equal], abs=1e-7)
+        assert cost @ y[:, j] == pytest.approx(value[j], abs=1e-6)
+
+
+@pytest.mark.parametrize("moving", [False, True])
+@pytest.mark.parametrize("seed", SEEDS)
+def test_against_linprog(seed: int, moving: bool) -> None:
+    """From the slacks, and again with other right-hand sides from the bases found."""
+    case = random_case(seed, moving=moving)
+    bases = Bases(case.shape)
+    basis = case.bunch().solve(bases, fresh(case.bunch()), same_costs=False)
+    check(case, bases, basis, case.expected())
+    for step in range(3):
+        case = other_limits(case, 10 * seed + step)
+        basis = case.bunch().solve(bases, basis, same_costs=True)
+        check(case, bases, basis, case.expected())
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_prices_that_move(seed: int) -> None:
+    """Costs move between calls, so that a last basis need not be dual feasible any more."""
+    case = random_case(seed, moving=True)
+    bases = Bases(case.shape)
+    basis = fresh(case.bunch())
+    for step in range(4):
+        case = other_prices(other_limits(case, 10 * seed + step), 10 * seed + step)
+        basis = case.bunch().solve(bases, basis, same_costs=False)
+        check(case, bases, basis, case.expected())
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_from_any_basis_met_before(seed: int) -> None:
+    """Whatever basis another instance of the piece ended with will do as a start; with prices, any at all."""
+    rng = np.random.default_rng(seed)
+    for moving in (False, True):
+        case = random_case(seed, moving=moving)
+        bases, bunch = Bases(case.shape), case.bunch()
+        found = bunch.solve(bases, fresh(bunch), same_costs=False)
+        expected = case.expected()
+        for _ in range(3):
+            if moving and case.shape.moving.size:
+                start = rng.integers(-1, len(bases.all), bunch.count)
+            else:
+                by_piece = found.reshape(case.shape.pieces, case.scenarios)
+                start = rng.permuted(by_piece, axis=1).ravel()
+            again = bunch.solve(bases, start, same_costs=False)
+            check(case, bases, again, expected)
+
+
+@pytest.mark.parametrize("moving", [False, True])
+@pytest.mark.parametrize("seed", SEEDS)
+def test_memory_does_not_depend_on_order(seed: int, moving: bool) -> None:
+    """Scenarios one by one, in two halves, turned round and all at once, with one memory: the same values."""
+    case = random_case(seed, moving=moving, scenarios=16)
+    pieces, rng = case.shape.pieces, np.random.default_rng(seed)
+    expected = case.expected().reshape(pieces, 16)
+    orders = [
+        [np.arange(16)],
+        [np.array([s]) for s in rng.permutation(16)],
+        [np.arange(16)[::-1]],
+        np.array_split(rng.permutation(16), 2),
+    ]
+    shared = Bases(case.shape)
+    for order in orders:
+        for bases in (shared, Bases(case.shape)):
+            for which in order:
+                part = case.part(which)
+                basis = part.bunch().solve(bases, fresh(part.bunch()), same_costs=False)
+                value, _ = part.bunch().outcome(bases, basis)
+                assert value.reshape(pieces, -1) == pytest.approx(expected[:, which], abs=1e-7)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_repetition_is_exact(seed: int) -> None:
+    """A basis found stays: not one step more, and the same numbers to the last bit."""
+    case = random_case(seed, moving=seed % 2 == 0)
+    bases, bunch = Bases(case.shape), case.bunch()
+    basis = bunch.solve(bases, fresh(bunch), same_costs=False)
+    known = len(bases.all)
+    again = case.bunch().solve(bases, basis, same_costs=True)
+    assert (again == basis).all()
+    assert len(bases.all) == known
+    first, second = bunch.outcome(bases, basis), case.bunch().outcome(bases, again)
+    assert all((a == b).all() for a, b in zip(first, second, strict=True))
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_duals_are_cuts(seed: int) -> None:
+    """Duals at some right-hand sides bound the value at any others from below, bounds and costs being the same."""
+    case = random_case(seed, moving=seed % 2 == 0)
+    bases, bunch = Bases(case.shape), case.bunch()
+    basis = bunch.solve(bases, fresh(bunch), same_costs=False)
+    value, duals = bunch.outcome(bases, basis)
+    other = other_limits(case, seed)
+    h, moved = (c.rows[c.shape.rows].transpose(1, 0, 2).reshape(duals.shape) for c in (case, other))
+    assert (other.expected() >= value + (duals * (moved - h)).sum(axis=0) - 1e-7).all()
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_the_solver_takes_over(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where no step is left HiGHS finds the bases; they are as good."""
+    monkeypatch.setattr(bunching, "STEPS", 0)
+    case = random_case(seed, moving=seed % 2 == 0, scenarios=8)
+    bases = Bases(case.shape)
+    basis = case.bunch().solve(bases, fresh(case.bunch()), same_costs=False)
+    check(case, bases, basis, case.expected())
+
+
+@pytest.mark.parametrize("scale", [1e-6, 1e-3, 1e3, 1e6])
+def test_units_of_amounts(scale: float) -> None:
+    """Right-hand sides and bounds in other units give values in other units."""
+    for seed in range(10):
+        case = random_case(seed, moving=seed % 2 == 0)
+        large = replace(case, rows=scale * case.rows, upper=scale * case.upper)
+        bases = Bases(case.shape)
+        basis = large.bunch().solve(bases, fresh(large.bunch()), same_costs=False)
+        value, _ = large.bunch().outcome(bases, basis)
+        assert value == pytest.approx(scale * case.expected(), rel=1e-7, abs=1e-7)
+
+
+def test_infeasible_instance() -> None:
+    """y <= 1 and y >= 2."""
+    shape = Shape(
+        matrix=np.array([[1.0]]),
+        equal=np.array([False]),
+        bounded=np.array([0]),
+        moving=np.zeros(0, dtype=np.int64),
+        rows=np.array([[0]]),
+        columns=np.array([[0]]),
+        cost=np.array([[1.0]]),
+        prices=sparse.csr_array((0, 0)),
+    )
+    bunch = Bunch(shape, np.array([[0.5, 2.0]]), np.array([[1.0, 1.0]]), np.zeros((0, 2)))
+    with pytest.raises(SolverError, match="infeasible"):
+        bunch.solve(Bases(shape), fresh(bunch), same_costs=False)
+
+
+def test_unbounded_instance() -> None:
+    """A column without bound whose cost is negative."""
+    shape = random_case(0, moving=False).shape
+    shape = replace(shape, cost=np.full_like(shape.cost, -1.0), bounded=np.zeros(0, dtype=np.int64))
+    bunch = Bunch(shape, np.zeros((shape.rows.size, 1)), np.zeros((shape.columns.size, 1)), np.zeros((0, 1)))
+    with pytest.raises(SolverError):
+        bunch.solve(Bases(shape), fresh(bunch), same_costs=False)
