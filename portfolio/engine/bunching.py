@@ -1,8 +1,8 @@
 """Bunching: many small linear programmes that share a matrix, solved by the bases others were solved with.
 
 The recourse falls into pieces; pieces with one matrix have one :class:`Shape`. Right-hand sides, upper bounds and a few
-costs differ between its instances (piece x scenario). A basis is optimal for every instance for which it is feasible in both
-senses: a matrix product and a sign check for many instances at once (Wets 1988). Where it is dual feasible only,
+costs differ between its instances (piece x scenario). A basis is optimal for every instance for which it is feasible in
+both senses: a matrix product and a sign check for many instances at once (Wets 1988). Where it is dual feasible only,
 instances trickle down to neighbours by steps of the dual simplex method, whole groups at a time; bases once met
 are remembered, so that later passes hardly pivot.
 """
@@ -10,7 +10,7 @@ are remembered, so that later passes hardly pivot.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import highspy
 import numpy as np
@@ -27,6 +27,8 @@ PIVOT = 1e-7
 """Least pivot."""
 STEPS = 300
 """Most dual simplex steps before HiGHS takes over."""
+BLOCK = 2_000_000
+"""Numbers in the inverses that are gathered at a time."""
 
 
 @dataclass(frozen=True)
@@ -61,36 +63,38 @@ class Shape:
         return int(self.rows.shape[0])
 
 
-@dataclass(frozen=True)
-class Basis:
-    """A basis of a shape: m variables, columns before slacks; ``high`` are the columns at their upper bound."""
-
-    basic: Integers
-    high: Flags
-    inverse: Array
-    tableau: Array
-    at_bound: Array
-    moves: Array
-    children: dict[tuple[int, bool, int], int] = field(default_factory=dict)
-
-
 class Bases:
-    """Bases of a shape met so far; the first has slacks alone."""
+    """Bases of a shape met so far; the first has slacks alone. Variables are columns, then slacks.
+
+    Attributes
+    ----------
+    inverse : (K, m, m)
+    basic : (K, m)
+        Basic variables.
+    high : (K, b)
+        Bounded columns at their upper bound.
+    """
 
     def __init__(self, shape: Shape) -> None:
         (m, n), b = shape.matrix.shape, shape.bounded.size
         self.shape = shape
         self.whole = np.hstack([shape.matrix, -np.eye(m)])
         self.cost = np.hstack([shape.cost, np.zeros((shape.pieces, m))])
-        self.limit_of = np.full(n + m, -1)  # place of a variable's upper bound among the limits; -1: none, -2: fixed
-        self.limit_of[shape.bounded] = m + np.arange(b)
-        self.limit_of[n:][shape.equal] = -2
+        self.tolerance = DUAL * (1.0 + float(np.abs(shape.cost).max(initial=0.0)))
         self.place = np.full(n + m, -1)
         self.place[shape.bounded] = np.arange(b)
-        self.tolerance = DUAL * (1.0 + float(np.abs(shape.cost).max(initial=0.0)))
-        self.all: list[Basis] = []
+        self.end = np.where(self.place >= 0, 2 + self.place, 0)  # 0: no upper bound, 1: fixed at zero, 2 and on: bounds
+        self.end[n:][shape.equal] = 1
         self.number: dict[bytes, int] = {}
+        self.children: dict[int, int] = {}
+        self.inverse, self.basic = np.zeros((16, m, m)), np.zeros((16, m), dtype=np.int64)
+        self.high = np.zeros((16, b), dtype=bool)
         self.add(np.arange(n, n + m), np.zeros(b, dtype=bool))
+
+    @property
+    def size(self) -> int:
+        """Number of bases."""
+        return len(self.number)
 
     def add(self, basic: Integers, high: Flags) -> int:
         """Number of a basis, new or known."""
@@ -99,33 +103,37 @@ class Bases:
         known = self.number.get(key)
         if known is not None:
             return known
-        shape = self.shape
-        inverse = np.linalg.inv(self.whole[:, basic])
-        tableau = inverse @ self.whole
-        tableau[np.abs(tableau) < 1e-11] = 0.0
-        selected = np.zeros((shape.moving.size, basic.size))
-        q, at = np.nonzero(shape.moving[:, None] == basic[None, :])
-        selected[q, at] = 1.0
-        own = np.zeros((shape.moving.size, tableau.shape[1]))
-        own[np.arange(shape.moving.size), shape.moving] = 1.0
-        held = shape.bounded[high]
-        moves = own - selected @ tableau
-        self.all.append(Basis(basic, high, inverse, tableau, inverse @ shape.matrix[:, held], moves))
-        self.number[key] = len(self.all) - 1
-        return len(self.all) - 1
+        k = self.size
+        if k == self.inverse.shape[0]:
+            self.inverse, self.basic, self.high = (
+                np.concatenate([old, np.zeros_like(old)]) for old in (self.inverse, self.basic, self.high)
+            )
+        self.inverse[k] = np.linalg.inv(self.whole[:, basic])
+        self.basic[k], self.high[k] = basic, high
+        self.number[key] = k
+        return k
 
-    def reduced(self, k: int) -> Array:
-        """Reduced costs of all variables at base costs, shape (pieces, n + m)."""
-        basis = self.all[k]
-        found = self.cost - self.cost[:, basis.basic] @ basis.tableau
-        found[:, basis.basic] = 0.0
+    def child(self, k: int, row: int, over: bool, entering: int) -> int:
+        """The neighbour of a basis where the variable of a row leaves and another enters."""
+        variables = self.whole.shape[1]
+        code = ((k * self.basic.shape[1] + row) * 2 + over) * variables + entering
+        known = self.children.get(code)
+        if known is None:
+            basic, high = self.basic[k].copy(), self.high[k].copy()
+            leaving = int(basic[row])
+            basic[row] = entering
+            if self.place[entering] >= 0:
+                high[self.place[entering]] = False
+            if over and self.place[leaving] >= 0:
+                high[self.place[leaving]] = True
+            known = self.children[code] = self.add(basic, high)
+        return known
+
+    def sign(self, which: Integers) -> Array:
+        """Sign of reduced costs under dual-feasible bases, (bases, n + m); 0 for slacks that are fixed."""
+        found = np.where(self.end == 1, 0.0, 1.0)[None].repeat(which.size, axis=0)
+        found[:, self.shape.bounded] = np.where(self.high[which], -1.0, 1.0)
         return np.asarray(found)
-
-    def sign(self, k: int) -> Array:
-        """Sign of the reduced cost of a dual-feasible basis; 0 where it is free, as for rows that are equalities."""
-        found = np.where(self.limit_of == -2, 0.0, 1.0)
-        found[self.shape.bounded[self.all[k].high]] = -1.0
-        return found
 
 
 class Bunch:
@@ -133,14 +141,16 @@ class Bunch:
 
     def __init__(self, shape: Shape, rows: Array, upper: Array, mu: Array) -> None:
         self.shape, scenarios, q = shape, rows.shape[1], shape.moving.size
-        stacked = np.concatenate([rows[shape.rows], upper[shape.columns[:, shape.bounded]]], axis=1)
-        self.limits = np.ascontiguousarray(stacked.transpose(1, 0, 2)).reshape(stacked.shape[1], -1)
+        m = shape.matrix.shape[0]
+        both = np.concatenate([rows[shape.rows], upper[shape.columns[:, shape.bounded]]], axis=1)
+        limits = np.ascontiguousarray(both.transpose(0, 2, 1)).reshape(-1, both.shape[1])
+        self.rows, self.upper = limits[:, :m], limits[:, m:]
         self.piece = np.repeat(np.arange(shape.pieces), scenarios)
-        self.move = np.zeros((q, self.piece.size))
+        self.move = np.zeros((self.piece.size, q))
         if q:
             moved = -np.asarray(shape.prices @ mu).reshape(shape.pieces, q, scenarios)
-            self.move = np.ascontiguousarray(moved.transpose(1, 0, 2)).reshape(q, -1)
-        self.slack = PRIMAL * (1.0 + np.abs(self.limits).max(axis=0, initial=0.0))
+            self.move = np.ascontiguousarray(moved.transpose(0, 2, 1)).reshape(-1, q)
+        self.slack = PRIMAL * (1.0 + np.abs(limits).max(axis=1, initial=0.0))
 
     @property
     def count(self) -> int:
@@ -153,114 +163,105 @@ class Bunch:
         With ``same_costs`` they were solved at these costs before, so that ``last`` is dual feasible.
         """
         basis = np.maximum(last, 0)
-        if not same_costs:
+        if not same_costs or (last < 0).any():
             self._make_dual_feasible(bases, basis)
         open_ = np.arange(self.count)
         for _ in range(STEPS):
-            moved = [self._step(bases, k, which, basis) for k, which in _groups(basis, open_)]
-            open_ = np.concatenate(moved) if moved else open_[:0]
+            open_ = np.concatenate([self._step(bases, block, basis) for block in self._blocks(open_)] or [open_[:0]])
             if open_.size == 0:
                 return basis
         self._by_solver(bases, open_, basis)
         return basis
 
+    def _blocks(self, which: Integers) -> Iterator[Integers]:
+        """Parts of some instances whose inverses fit into the cache of a processor."""
+        size = max(1, BLOCK // self.shape.matrix.shape[0] ** 2)
+        return (which[at : at + size] for at in range(0, which.size, size))
+
+    def _costs(self, bases: Bases, which: Integers) -> Array:
+        """Costs of all variables, shape (instances, n + m)."""
+        cost = bases.cost[self.piece[which]]
+        if self.shape.moving.size:
+            cost[:, self.shape.moving] += self.move[which]
+        return cost
+
+    def _reduced(self, bases: Bases, which: Integers, k: Integers, inverse: Array) -> tuple[Array, Array]:
+        """Row duals (instances, m) and reduced costs (instances, n + m) under bases."""
+        cost, basic = self._costs(bases, which), bases.basic[k]
+        row = np.matmul(np.take_along_axis(cost, basic, 1)[:, None], inverse)[:, 0]
+        reduced = cost - row @ bases.whole
+        np.put_along_axis(reduced, basic, 0.0, 1)
+        return row, reduced
+
+    def _values(self, bases: Bases, which: Integers, k: Integers, inverse: Array) -> Array:
+        """Values of basic variables, (instances, m)."""
+        rest = self.rows[which] - (bases.high[k] * self.upper[which]) @ self.shape.matrix[:, self.shape.bounded].T
+        return np.asarray(np.matmul(inverse, rest[:, :, None])[:, :, 0])
+
     def _make_dual_feasible(self, bases: Bases, basis: Integers) -> None:
-        """Where costs moved so that a basis is not dual feasible, move its columns to their other bounds.
+        """Where costs moved so that a basis is not dual feasible, move columns to their other bounds.
 
         Where that is not enough start from the slacks, or from HiGHS' basis.
         """
-        if self.shape.moving.size:
-            for k, which in list(_groups(basis, np.arange(self.count))):
-                self._repair(bases, k, which, basis)
-        open_ = np.flatnonzero(basis < 0) if self.shape.moving.size else np.flatnonzero(basis == 0)
-        basis[open_] = 0
-        if open_.size:
-            self._repair(bases, 0, open_, basis)
-            self._by_solver(bases, open_[basis[open_] < 0], basis)
+        for block in self._blocks(np.arange(self.count)):
+            self._repair(bases, block, basis)
+        lost = np.flatnonzero(basis < 0)
+        basis[lost] = 0
+        for block in self._blocks(lost):
+            self._repair(bases, block, basis)
+        self._by_solver(bases, lost[basis[lost] < 0], basis)
 
-    def _repair(self, bases: Bases, k: int, which: Integers, basis: Integers) -> None:
-        """Dual feasible bases for instances at basis k by moving columns between bounds; -1 where there is none."""
-        sign, moves = bases.sign(k), bases.all[k].moves
-        level = bases.reduced(k) * sign
-        moving = np.flatnonzero(moves.any(axis=0) & (sign != 0))
-        off = (level < -bases.tolerance)[self.piece[which]]
-        now = level[self.piece[which]][:, moving] + (self.move[:, which].T @ moves[:, moving]) * sign[moving]
-        off[:, moving] = now < -bases.tolerance
-        wrong = off.any(axis=1)
-        if not wrong.any():
-            return
-        unbounded = np.ones(off.shape[1], dtype=bool)
-        unbounded[self.shape.bounded] = False
-        lost = off[:, unbounded].any(axis=1)
+    def _repair(self, bases: Bases, which: Integers, basis: Integers) -> None:
+        """Dual feasible bases by moving columns between their bounds; -1 where there is none."""
+        k, bounded = basis[which], self.shape.bounded
+        _, reduced = self._reduced(bases, which, k, bases.inverse[k])
+        off = reduced * bases.sign(k) < -bases.tolerance
+        flips = off[:, bounded]
+        off[:, bounded] = False
+        lost = off.any(axis=1)
         basis[which[lost]] = -1
-        flips = off[:, self.shape.bounded]
-        todo = np.flatnonzero(wrong & ~lost)
+        todo = np.flatnonzero(flips.any(axis=1) & ~lost)
         if todo.size == 0:
             return
-        patterns, label = np.unique(flips[todo], axis=0, return_inverse=True)
-        held = bases.all[k]
-        for n, pattern in enumerate(patterns):
-            basis[which[todo[label.ravel() == n]]] = bases.add(held.basic, held.high ^ pattern)
+        marks = np.hstack([k[todo, None], flips[todo]])
+        kinds, label = np.unique(marks, axis=0, return_inverse=True)
+        found = [bases.add(bases.basic[kind[0]], bases.high[kind[0]] ^ (kind[1:] > 0)) for kind in kinds]
+        basis[which[todo]] = np.array(found)[label.ravel()]
 
-    def _step(self, bases: Bases, k: int, which: Integers, basis: Integers) -> Integers:
-        """One dual simplex step of the instances at basis k that it does not solve; which of them moved."""
-        held, m = bases.all[k], self.shape.matrix.shape[0]
-        limits = self.limits[:, which]
-        values = held.inverse @ limits[:m]
-        if held.high.any():
-            values -= held.at_bound @ limits[m:][held.high]
-        excess = -values
-        ends = bases.limit_of[held.basic]
-        for row in np.flatnonzero(ends != -1):
-            over = values[row] - (limits[ends[row]] if ends[row] >= 0 else 0.0)
-            np.maximum(excess[row], over, out=excess[row])
-        worst = excess.argmax(axis=0)
-        off = np.flatnonzero(excess[worst, np.arange(which.size)] > self.slack[which])
-        if off.size == 0:
-            return off
-        worst, up = worst[off], values[worst[off], off] > 0
-        moved = which[off]
-        for code, at in _groups(2 * worst + up, np.arange(off.size)):
-            self._enter(bases, k, code // 2, bool(code % 2), moved[at], basis)
-        return moved
+    def _step(self, bases: Bases, which: Integers, basis: Integers) -> Integers:
+        """One dual simplex step of the instances that their bases do not solve; which of them moved."""
+        k = basis[which]
+        inverse = bases.inverse[k]
+        values = self._values(bases, which, k, inverse)
+        ends = np.hstack([np.full((which.size, 1), np.inf), np.zeros((which.size, 1)), self.upper[which]])
+        high = np.take_along_axis(ends, bases.end[bases.basic[k]], 1)
+        excess = np.maximum(-values, values - high)
+        worst = excess.argmax(axis=1)
+        off = np.flatnonzero(excess[np.arange(which.size), worst] > self.slack[which])
+        if off.size:
+            worst = worst[off]
+            over = values[off, worst] > 0
+            entering = self._entering(bases, which[off], k[off], inverse[off], worst, over)
+            codes = np.stack([k[off], worst, over, entering], axis=1)
+            kinds, label = np.unique(codes, axis=0, return_inverse=True)
+            found = [bases.child(int(a), int(b), bool(c), int(d)) for a, b, c, d in kinds]
+            basis[which[off]] = np.array(found)[label.ravel()]
+        return which[off]
 
-    def _enter(self, bases: Bases, k: int, row: int, over: bool, which: Integers, basis: Integers) -> None:
-        """Ratio test for the variable leaving in a row, over its upper bound or under zero; move on to the neighbours."""
-        held = bases.all[k]
+    def _entering(
+        self, bases: Bases, which: Integers, k: Integers, inverse: Array, row: Integers, over: Flags
+    ) -> Integers:
+        """Ratio test: the variable that enters where that of a row leaves, over its upper bound or under zero."""
         sign = bases.sign(k)
-        alpha = held.tableau[row] * sign * (1.0 if over else -1.0)
-        alpha[held.basic] = 0.0
-        may = np.flatnonzero(alpha > PIVOT)
-        if may.size == 0:
+        alpha = (inverse[np.arange(which.size), row] @ bases.whole) * sign * np.where(over, 1.0, -1.0)[:, None]
+        np.put_along_axis(alpha, bases.basic[k], 0.0, 1)
+        may = alpha > PIVOT
+        if not may.any(axis=1).all():
             raise SolverError("a recourse problem is infeasible: the programme has no relatively complete recourse")
-        if may.size == 1:
-            chosen = np.zeros(which.size, dtype=np.int64)
-        else:
-            reduced = bases.reduced(k)[:, may] * sign[may]
-            level = reduced[self.piece[which]]
-            if self.shape.moving.size:
-                level = level + self.move[:, which].T @ (held.moves[:, may] * sign[may])
-            ratio = np.maximum(level, 0.0) / alpha[may]
-            least = ratio.min(axis=1, keepdims=True)
-            near = ratio <= least + 1e-12 * (1.0 + least)
-            chosen = np.where(near, alpha[may], 0.0).argmax(axis=1)
-        for c, at in _groups(chosen, np.arange(which.size)):
-            entering = int(may[c])
-            child = held.children.get((row, over, entering))
-            if child is None:
-                child = held.children[row, over, entering] = self._neighbour(bases, held, row, over, entering)
-            basis[which[at]] = child
-
-    @staticmethod
-    def _neighbour(bases: Bases, held: Basis, row: int, over: bool, entering: int) -> int:
-        basic, high = held.basic.copy(), held.high.copy()
-        leaving = int(basic[row])
-        basic[row] = entering
-        if bases.place[entering] >= 0:
-            high[bases.place[entering]] = False
-        if over and bases.place[leaving] >= 0:
-            high[bases.place[leaving]] = True
-        return bases.add(basic, high)
+        _, reduced = self._reduced(bases, which, k, inverse)
+        ratio = np.where(may, np.maximum(reduced * sign, 0.0) / np.where(may, alpha, 1.0), np.inf)
+        least = ratio.min(axis=1, keepdims=True)
+        return np.asarray(np.where(ratio <= least + 1e-12 * (1.0 + least), alpha, 0.0).argmax(axis=1))
 
     def _by_solver(self, bases: Bases, which: Integers, basis: Integers) -> None:
         """Optimal bases by HiGHS, one instance after the other."""
@@ -270,11 +271,10 @@ class Bunch:
         solver = _small(self.shape)
         columns, rows = np.arange(n, dtype=np.int32), np.arange(m, dtype=np.int32)
         for j in which:
-            cost = self.shape.cost[self.piece[j]].copy()
-            cost[self.shape.moving] += self.move[:, j]
+            cost = self._costs(bases, np.array([j]))[0, :n]
             upper = np.full(n, np.inf)
-            upper[self.shape.bounded] = np.maximum(self.limits[m:, j], 0.0)
-            h = self.limits[:m, j]
+            upper[self.shape.bounded] = np.maximum(self.upper[j], 0.0)
+            h = self.rows[j]
             solver.clearSolver()
             solver.changeColsCost(n, columns, cost)
             solver.changeColsBounds(n, columns, np.zeros(n), upper)
@@ -286,49 +286,29 @@ class Bunch:
             basis[j] = bases.add(*_basis(solver, self.shape))
 
     def outcome(self, bases: Bases, basis: Integers) -> tuple[Array, Array]:
-        """Values (instances,) and row duals (m, instances) under optimal bases."""
-        m, n = self.shape.matrix.shape
-        duals, value = np.empty((m, self.count)), np.empty(self.count)
-        for k, at in _groups(basis, np.arange(self.count)):
-            held, piece = bases.all[k], self.piece[at]
-            reduced = bases.reduced(k)
-            row = reduced[:, n:][piece].T
-            if self.shape.moving.size:
-                row = row + held.moves[:, n:].T @ self.move[:, at]
-            row[~self.shape.equal] = np.maximum(row[~self.shape.equal], 0.0)
-            duals[:, at] = row
-            limits = self.limits[:, at]
-            worth = np.einsum("ms,ms->s", row, limits[:m])
-            if held.high.any():
-                columns = self.shape.bounded[held.high]
-                gain = reduced[:, columns][piece].T + held.moves[:, columns].T @ self.move[:, at]
-                worth += np.einsum("bs,bs->s", np.minimum(gain, 0.0), limits[m:][held.high])
-            value[at] = worth
+        """Values (instances,) and row duals (instances, m) under optimal bases."""
+        value, duals = np.empty(self.count), np.empty(self.rows.shape)
+        for which in self._blocks(np.arange(self.count)):
+            k = basis[which]
+            row, reduced = self._reduced(bases, which, k, bases.inverse[k])
+            row = np.where(self.shape.equal, row, np.maximum(row, 0.0))
+            gain = np.where(bases.high[k], np.minimum(reduced[:, self.shape.bounded], 0.0), 0.0)
+            value[which] = (row * self.rows[which]).sum(axis=1) + (gain * self.upper[which]).sum(axis=1)
+            duals[which] = row
         return value, duals
 
     def columns(self, bases: Bases, basis: Integers) -> Array:
-        """Values of the columns, shape (n, instances), under optimal bases."""
+        """Values of the columns, shape (instances, n), under optimal bases."""
         m, n = self.shape.matrix.shape
-        found = np.zeros((n, self.count))
-        for k, at in _groups(basis, np.arange(self.count)):
-            held, limits = bases.all[k], self.limits[:, at]
-            values = held.inverse @ limits[:m]
-            if held.high.any():
-                values -= held.at_bound @ limits[m:][held.high]
-                found[np.ix_(self.shape.bounded[held.high], at)] = limits[m:][held.high]
-            own = np.flatnonzero(held.basic < n)
-            found[np.ix_(held.basic[own], at)] = np.maximum(values[own], 0.0)
+        found = np.zeros((self.count, n))
+        for which in self._blocks(np.arange(self.count)):
+            k = basis[which]
+            every = np.zeros((which.size, n + m))
+            every[:, self.shape.bounded] = bases.high[k] * self.upper[which]
+            values = np.maximum(self._values(bases, which, k, bases.inverse[k]), 0.0)
+            np.put_along_axis(every, bases.basic[k], values, 1)
+            found[which] = every[:, :n]
         return found
-
-
-def _groups(labels: Integers, which: Integers) -> Iterator[tuple[int, Integers]]:
-    """Members of ``which`` by their label, in order of the labels."""
-    if which.size == 0:
-        return
-    mine = labels[which]
-    order = np.argsort(mine, kind="stable")
-    for at in np.split(order, np.flatnonzero(np.diff(mine[order])) + 1):
-        yield int(mine[at[0]]), which[at]
 
 
 def _small(shape: Shape) -> highspy.Highs:

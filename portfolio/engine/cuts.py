@@ -1,8 +1,8 @@
 """Cuts: linear lower bounds on the recourse, and the pool that keeps every one of them.
 
 theta_l >= value + gradient (x' - x) bounds the expected recourse of part l. For a CVaR
-tau >= sum_{s in A} p_s (Q_s(x') - eta) for any set A of scenarios and tau >= 0, so that CVaR <= eta + tau / (1 - beta) at
-the best eta: a cut for the tail as a whole, never for a part, since excess over eta belongs to a scenario.
+tau >= sum_{s in A} p_s (Q_s(x') - eta) for any set A of scenarios and tau >= 0, and CVaR is the least
+eta + tau / (1 - beta): a cut for the tail as a whole, never for a part, since excess over eta belongs to a scenario.
 """
 
 from __future__ import annotations

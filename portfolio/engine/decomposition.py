@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -15,8 +15,12 @@ from portfolio.engine.interrupts import Interrupts
 from portfolio.engine.passes import Passes, threads
 from portfolio.engine.programme import Array, TwoStage
 from portfolio.engine.protocol import Limits, Progress, ProgressCall, Status
-from portfolio.engine.search import Search, Stopped
+from portfolio.engine.search import Search, TimeLimitError
 
+LARGE = 400
+"""Scenarios from which on the linear phase is first solved on a part of them."""
+FEW = 100
+"""Fewest scenarios of that part."""
 FLAT = 0.05
 """Part of the gap asked for at which the linear phase ends."""
 
@@ -112,13 +116,32 @@ def _run(search: Search, starts: Sequence[Array], kept: Checkpoint | None, inter
             if not search.linear_phase(min(1e-3, max(FLAT * search.limits.gap, 1e-9))):
                 return Status.OPTIMAL if search.best is not None else Status.INFEASIBLE
         search.integer_phase()
-    except Stopped:
+    except TimeLimitError:
         return Status.OPTIMAL if search.done else Status.TIME_LIMIT
     except KeyboardInterrupt:
         return Status.INTERRUPTED
     if search.best is None:
         return Status.INFEASIBLE
     return Status.OPTIMAL
+
+
+def _rehearse(search: Search, flat: float) -> list[Array]:
+    """Solve the relaxation on a part of a large sample first: where it was cut is where the whole has to be.
+
+    Early rounds of the linear phase learn little from each scenario, so few scenarios do.
+    """
+    programme = search.programme
+    if programme.scenarios < LARGE:
+        return []
+    few = slice(0, max(FEW, programme.scenarios // 20))
+    probability = programme.probability[few] / programme.probability[few].sum()
+    part = replace(programme, probability=probability)
+    limits = Limits(search.limits.gap, search.limits.time_limit_s, search.limits.threads)
+    rehearsal = Search(part, Passes(part, search.passes.workers), limits, search.begin, lambda *_: search.check())
+    begin = time.perf_counter()
+    feasible = rehearsal.linear_phase(flat)
+    search.seconds["linear phase"] += time.perf_counter() - begin
+    return rehearsal.telling_points() if feasible else []
 
 
 def zero_start(programme: TwoStage) -> Array | None:

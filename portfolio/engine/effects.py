@@ -1,7 +1,7 @@
 """First-stage effects on the right-hand sides of all scenarios at once, and their exact adjoint for the cuts.
 
-Nothing here is a matrix per scenario: the sparse tensors of :class:`portfolio.engine.programme.TwoStage` are applied to the
-data of many scenarios in one go.
+Nothing here is a matrix per scenario: the sparse tensors of :class:`portfolio.engine.programme.TwoStage` are applied
+to the data of many scenarios in one go.
 """
 
 from __future__ import annotations
@@ -68,9 +68,9 @@ class Effects:
             entries[:, one.entries] = back[one.number] @ data[one.datum].T
         found += entries @ self.collect
         if p.direct.row.size:
-            at = p.direct
-            moved = at.coefficient * np.einsum("es,es->e", duals[at.row], data[at.datum])
-            np.add.at(found, (p.row_label[at.row], at.column), moved)
+            own = p.direct
+            moved = own.coefficient * np.einsum("es,es->e", duals[own.row], data[own.datum])
+            np.add.at(found, (p.row_label[own.row], own.column), moved)
         return found
 
 

@@ -85,8 +85,7 @@ class Exact:
 
     def columns(self) -> Array:
         """Values of the component's columns in the last solution."""
-        assert self.solver is not None
-        return np.asarray(self.solver.getSolution().col_value)
+        return np.asarray(self._solver().getSolution().col_value)
 
     def _solver(self) -> highspy.Highs:
         if self.solver is None:

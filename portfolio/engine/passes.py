@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 
 import numpy as np
 from scipy import sparse
@@ -18,7 +19,7 @@ from scipy import sparse
 from portfolio.engine.bunching import Bases, Bunch, Shape
 from portfolio.engine.effects import Effects, make_effects
 from portfolio.engine.linking import Component, Exact, components, connected
-from portfolio.engine.programme import Array, Flags, Integers, TwoStage
+from portfolio.engine.programme import Array, Integers, TwoStage
 
 CHUNK = 512
 """Most scenarios in a chunk."""
@@ -136,7 +137,7 @@ class Passes:
             self._evaluate(lane, chunk, x, exact, outcome)
 
     def allocate(self, x: Array) -> Iterator[tuple[slice, Array]]:
-        """Optimal recourse at x, exactly: scenarios and the values of all columns in them, shape (columns, scenarios)."""
+        """Optimal recourse at x, exactly: scenarios, and all columns in them, shape (columns, scenarios)."""
         outcome = np.zeros((self.programme.scenarios, self.programme.labels))
         for lane in self.lanes:
             for chunk in lane.chunks:
@@ -155,9 +156,8 @@ class Passes:
         return found
 
     def _gradient(self, chunk: _Chunk, weight: Array) -> Array:
-        assert chunk.duals is not None
         used = np.flatnonzero(weight)
-        if used.size == 0:
+        if used.size == 0 or chunk.duals is None:
             return np.zeros((self.programme.labels, self.programme.first.cost.size))
         data, duals = self.data(chunk), chunk.duals
         if used.size < 0.5 * weight.size:
@@ -181,8 +181,7 @@ class Passes:
             value, dual = bunch.outcome(lane.bases[n], chunk.last[n])
             if columns is not None:
                 self._fill(columns, shape, bunch.columns(lane.bases[n], chunk.last[n]), chunk.size)
-            m = shape.matrix.shape[0]
-            duals[shape.rows] = dual.reshape(m, shape.pieces, chunk.size).transpose(1, 0, 2)
+            duals[shape.rows] = dual.reshape(shape.pieces, chunk.size, -1).transpose(0, 2, 1)
             np.add.at(values, p.row_label[shape.rows[:, 0]], value.reshape(shape.pieces, chunk.size))
         if not exact:
             duals[self.priced] = chunk.mu
@@ -194,7 +193,7 @@ class Passes:
     @staticmethod
     def _fill(columns: Array, shape: Shape, values: Array, scenarios: int) -> None:
         """Take the columns of a shape's pieces."""
-        columns[shape.columns] = values.reshape(-1, shape.pieces, scenarios).transpose(1, 0, 2)
+        columns[shape.columns] = values.reshape(shape.pieces, scenarios, -1).transpose(0, 2, 1)
 
     def limits(self, x: Array, data: Array) -> tuple[Array, Array]:
         """Right-hand sides of rows and upper bounds of columns at x.
@@ -247,7 +246,7 @@ def _slices(scenarios: int) -> Iterator[slice]:
     """Chunks of about one size, at least two where there is enough for two threads."""
     count = max(-(-scenarios // CHUNK), min(2, scenarios))
     ends = np.linspace(0, scenarios, count + 1).astype(int)
-    return (slice(int(a), int(b)) for a, b in zip(ends[:-1], ends[1:], strict=True))
+    return (slice(int(a), int(b)) for a, b in pairwise(ends))
 
 
 def _shapes(programme: TwoStage, linked: tuple[Component, ...]) -> tuple[list[Shape], Integers]:

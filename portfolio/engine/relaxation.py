@@ -45,6 +45,7 @@ class Relaxation:
         self.lower, self.upper = self.master.lower.copy(), self.master.upper.copy()
         self.forced: frozenset[int] = frozenset()
         self.first = True
+        self.known = 0
 
     @property
     def thetas(self) -> slice:
@@ -79,10 +80,6 @@ class Relaxation:
                 self._drop_slack(x)
                 return point
             self._add(back[np.argsort(-short[back], kind="stable")[:20]].tolist())
-
-    def basis(self) -> highspy.HighsBasis:
-        """The last basis."""
-        return self.solver.getBasis()
 
     def restart(self, basis: tuple[list[highspy.HighsBasisStatus], list[highspy.HighsBasisStatus], list[int]]) -> None:
         """Start the next solve from a basis of an earlier model, whose cuts may have come and gone since."""
@@ -136,9 +133,8 @@ class Relaxation:
 
     def _add_new(self) -> None:
         """Put cuts into the model that it has never had."""
-        known = getattr(self, "known", 0)
-        if self.pool.count > known:
-            self._add(list(range(known, self.pool.count)))
+        if self.pool.count > self.known:
+            self._add(list(range(self.known, self.pool.count)))
             self.known = self.pool.count
 
     def _add(self, cuts: list[int]) -> None:

@@ -27,6 +27,8 @@ ROUNDS = 500
 """Most rounds of the linear phase."""
 COARSE = 0.01
 """Relative gap of the linear phase at which prices of linking rows are renewed."""
+RENEWALS = 5
+"""Most renewals of prices in the linear phase."""
 PATIENCE = 16
 """Most nodes without a cut after cuts at fractional points did not pay."""
 PROBES = 5
@@ -37,7 +39,7 @@ EXACTLY = 1e-9
 """Absolute gap that counts as none."""
 
 
-class Stopped(Exception):
+class TimeLimitError(Exception):
     """The time limit was reached."""
 
 
@@ -120,6 +122,8 @@ class Search:
         self.open: list[Node] = []
         self.branching = False
         self.current: Node | None = None
+        self.points: list[Array] = []
+        self.made_at: list[int] = []
         self.costs = Costs()
         self.numbered = 0
         self.counts = {"passes": 0, "exact passes": 0, "nodes": 0, "patterns": 0}
@@ -161,6 +165,8 @@ class Search:
     @property
     def done(self) -> bool:
         """Whether the gap is reached."""
+        if not np.isfinite(self.objective):
+            return False
         return self.objective - self.bound <= max(EXACTLY, self.limits.gap * abs(self.objective))
 
     def check(self) -> None:
@@ -169,7 +175,7 @@ class Search:
             self.pause()
         limit = self.limits.time_limit_s
         if limit is not None and time.perf_counter() - self.begin > limit:
-            raise Stopped
+            raise TimeLimitError
 
     # -- the recourse -------------------------------------------------------------------------------------------
 
@@ -183,10 +189,13 @@ class Search:
         outcome = self.passes.evaluate(x, exact=exact)
         self.counts["passes"] += 1
         self.counts["exact passes"] += exact
-        probability = p.probability
+        probability, before = p.probability, self.pool.count
         self.pool.add_means(probability @ outcome, self.passes.gradient(probability), x)
         if p.cvar_weight > 0:
             self._add_tails(outcome.sum(axis=1), x)
+        if not self.branching:
+            self.points.append(x.copy())
+            self.made_at += [len(self.points) - 1] * (self.pool.count - before)
         total = self._objective(x, outcome.sum(axis=1))
         if exact and whole and total < self.objective:
             self.objective, self.best = total, x.copy()
@@ -219,35 +228,45 @@ class Search:
 
     # -- the linear phase ---------------------------------------------------------------------------------------
 
-    def linear_phase(self, flat: float) -> bool:
+    def linear_phase(self, flat: float, inner: Array | None = None) -> bool:
         """Solve the relaxation by cuts between its solution and the best point so far (in-out); whether it is feasible.
 
         Ends where bound and best value of the relaxation agree to ``flat``, prices of linking rows renewed.
+        ``inner`` is a point thought to be good.
         """
         begin = time.perf_counter()
-        inner: Array | None = None
-        value, renewed = np.inf, not self.passes.cheaper
+        value, certain, renewals = np.inf, False, 0
         for _ in range(ROUNDS):
             self.check()
             point = self.relaxation.solve()
             if point is None:
                 return False
             self.root = max(self.root, min(point.objective, self.objective))
-            if self.done:
+            outer, gap = point.x[: self.pool.layout.x], value - point.objective
+            near = bool(np.isfinite(value)) and gap <= flat * abs(value) + EXACTLY
+            if self.done or (near and (certain or renewals == RENEWALS)):
                 break
-            outer = point.x[: self.pool.layout.x]
-            near = bool(np.isfinite(value)) and value - point.objective <= flat * abs(value) + EXACTLY
-            if near and renewed:
-                break
+            exact = not self.passes.cheaper or near or (renewals == 0 and bool(gap <= COARSE * abs(value)))
             trial = outer if inner is None or near else 0.5 * (outer + inner)
-            exact = near or (not renewed and value - point.objective <= COARSE * abs(value))
             now = self.evaluate(np.maximum(trial, 0.0), exact=exact, whole=self._is_whole(trial))
-            if exact and not renewed:
-                renewed, value = True, np.inf
-            if now < value:
-                inner, value = trial, now
+            if exact and self.passes.cheaper:  # earlier values were at old prices: too low
+                renewals, value, certain, inner = renewals + 1, now, True, trial
+            elif now < value:
+                value, certain, inner = now, exact, trial
         self.seconds["linear phase"] += time.perf_counter() - begin
         return True
+
+    def telling_points(self) -> list[Array]:
+        """First stages whose cuts hold the relaxation where it is, the solution itself last."""
+        point = self.relaxation.solve()
+        if point is None:
+            return []
+        slack = self.pool.rows[self.relaxation.inside] @ point.x - self.pool.lower[self.relaxation.inside]
+        tight = [
+            c for c, room in zip(self.relaxation.inside, slack, strict=True) if room <= 1e-7 * (1.0 + abs(self.root))
+        ]
+        numbers = sorted({self.made_at[c] for c in tight})
+        return [self.points[n] for n in numbers] + [np.maximum(point.x[: self.pool.layout.x], 0.0)]
 
     def _is_whole(self, x: Array) -> bool:
         whole = x[self.programme.first.integer]
@@ -523,7 +542,7 @@ class Search:
         if result.x is None:
             if result.status == "infeasible":
                 return None
-            raise Stopped
+            raise TimeLimitError
         return self._rounded(result.x), result.bound
 
 
