@@ -212,7 +212,7 @@ def solve(
     keeping = Keeping.of(target, record, method)
     if keeping.found is not None:
         found = keeping.found
-        clock.tell(Step("going on", objective=found.objective, bound=found.bound, seconds=found.seconds))
+        clock.tell(Step("going on", objective=found.objective, bound=max(found.bound, 0.0), seconds=found.seconds))
     assembly = _assemble(record, clock)
     engine = keeping.bind(engine_for(keeping.method(method), assembly.instance))
     solution = _search(engine, assembly, Limits(gap, time_limit, threads), clock)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 import io
 import os
 import signal
@@ -10,11 +11,13 @@ import time
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 
+import portfolio.engine.search as search_module
 from models import Instance
 from portfolio.engine import Benders, Limits, Progress, Solution, Status
 from portfolio.engine.assembled import compile_instance
@@ -398,3 +401,49 @@ def test_real_ctrl_c(presses: int, after: int, tmp_path: Path) -> None:
     assert kept is not None
     assert kept.bound <= optimum(25) + 1e-6
     assert Benders(path).solve(i, EXACT).objective == pytest.approx(optimum(25), abs=1e-6)
+
+
+@pytest.mark.parametrize("presses", [1, 2])
+@pytest.mark.parametrize("pops", [1, 3, 8])
+def test_ctrl_c_between_two_instructions(
+    pops: int, presses: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a node was taken from the heap but not yet noted: it is lost to the bound neither now nor later."""
+    i, path = instance(25), tmp_path / "c"
+    taken: list[object] = []
+
+    def heappop(heap: list[Node]) -> Node:
+        taken.append(heap)
+        node = heapq.heappop(heap)
+        if len(taken) == pops:
+            for _ in range(presses):
+                signal.raise_signal(signal.SIGINT)
+        return node
+
+    with monkeypatch.context() as patched:
+        patched.setattr(search_module, "heapq", SimpleNamespace(heappop=heappop, heappush=heapq.heappush))
+        found = Benders(path).solve(i, EXACT)
+    assert found.status is Status.INTERRUPTED
+    assert found.bound <= optimum(25) + 1e-6
+    kept = peek(path)
+    if presses == 1:
+        assert kept is not None
+    assert kept is None or kept.bound <= optimum(25) + 1e-6
+    again = Benders(path).solve(i, EXACT)
+    assert again.objective == pytest.approx(optimum(25), abs=1e-6)
+
+
+@pytest.mark.parametrize("name", [25, 30, "caps on every kind", "cvar with fairness and transfers"])
+def test_the_linear_phase_is_not_done_twice(name: str | int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Begun again with the cuts it had, it is over soon."""
+
+    def interrupt(_: Search) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Search, "integer_phase", interrupt)
+    first = Benders(tmp_path / "c").solve(instance(name), EXACT)
+    assert open_nodes(tmp_path / "c") == (False, 0)
+    again = Benders(tmp_path / "c").solve(instance(name), EXACT)
+    assert first.size["passes"] >= 10
+    assert again.size["passes"] <= 0.4 * first.size["passes"]
+    assert first.bound - 1e-9 <= again.bound <= optimum(name) + 1e-6

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -198,3 +201,75 @@ def test_targets_that_cannot_be(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 def test_json_holds_numbers_only(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="JSON"):
         write_json({"x": float("nan")}, tmp_path / "x.json")
+
+
+def _written(folder: Path, text: str) -> None:
+    (folder / "run.json").write_text(text, encoding="utf-8")
+
+
+def _old(tmp_path: Path) -> Path:
+    target = tmp_path / "run"
+    write_whole(target, lambda folder: _written(folder, "old"))
+    return target
+
+
+@pytest.mark.parametrize("in_one_step", [True, False])
+def test_a_folder_is_replaced_whole(in_one_step: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whether or not the system can swap two folders."""
+    if not in_one_step:
+        monkeypatch.setattr(folder_module, "_exchange", lambda *_: False)
+    target = _old(tmp_path)
+    with pytest.raises(OutputError, match="exists already"):
+        write_whole(target, lambda folder: _written(folder, "new"))
+    write_whole(target, lambda folder: _written(folder, "new"), replace=True)
+    assert (target / "run.json").read_text(encoding="utf-8") == "new"
+    assert [p.name for p in tmp_path.iterdir()] == ["run"]
+    write_whole(tmp_path / "other", lambda folder: _written(folder, "first"), replace=True)
+    assert (tmp_path / "other" / "run.json").is_file()
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="other systems replace in two steps")
+def test_it_is_one_step_here(tmp_path: Path) -> None:
+    one, other = tmp_path / "one", tmp_path / "other"
+    for folder in (one, other):
+        folder.mkdir()
+        _written(folder, folder.name)
+    assert folder_module._exchange(one, other)
+    assert (one / "run.json").read_text(encoding="utf-8") == "other"
+    assert (other / "run.json").read_text(encoding="utf-8") == "one"
+
+
+def test_what_fails_leaves_the_old_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    target = _old(tmp_path)
+
+    def fail(folder: Path) -> None:
+        _written(folder, "half")
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        write_whole(target, fail, replace=True)
+    monkeypatch.setattr(folder_module, "_exchange", lambda *_: False)
+    true_rename = Path.rename
+
+    def rename(self: Path, to: Path) -> Path:
+        if self.name.startswith(".run."):
+            raise OSError(5, "Input/output error")
+        return true_rename(self, to)
+
+    monkeypatch.setattr(Path, "rename", rename)
+    with pytest.raises(OutputError, match="cannot be written"):
+        write_whole(target, lambda folder: _written(folder, "new"), replace=True)
+    assert (target / "run.json").read_text(encoding="utf-8") == "old"
+    assert [p.name for p in tmp_path.iterdir()] == ["run"]
+
+
+def test_drafts_of_the_dead_are_swept(tmp_path: Path) -> None:
+    """A process that was killed while it wrote leaves a draft; those of others at work stay."""
+    dead = subprocess.run(
+        [sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True, text=True, check=True
+    )
+    names = (f".run.{dead.stdout.strip()}-x", f".run.{os.getpid()}-x", ".run.mine", f".other.{dead.stdout.strip()}-x")
+    for name in names:
+        (tmp_path / name).mkdir()
+    _old(tmp_path)
+    assert {p.name for p in tmp_path.iterdir()} == {"run", *names[1:]}
