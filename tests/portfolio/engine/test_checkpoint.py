@@ -332,6 +332,10 @@ def test_digest_reads_arrays_where_they_lie() -> None:
     before = digest(cells)
     values[1, 2, 3] = 0.5
     assert digest(cells) != before
+    strided = np.arange(48.0).reshape(2, 6, 4)[:, ::2]
+    assert digest(strided) == digest(np.arange(48.0).reshape(2, 6, 4)[:, ::2])
+    assert digest(strided) != digest(np.arange(48.0).reshape(2, 6, 4)[:, 1::2])
+    assert digest([a, a]) != digest([a, a + 1.0])
     with pytest.raises(TypeError, match="cannot hash"):
         digest(object())
 
