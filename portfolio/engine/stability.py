@@ -21,6 +21,8 @@ TINY = {"cost": 1e-4, "matrix": 1e-6, "amount": 1e-7}
 """By kind, the size under which all numbers of a range, or for matrices a single one, are extreme."""
 HUGE = {"cost": 1e8, "matrix": 1e8, "amount": 1e10}
 """By kind, the size above which a number is extreme."""
+MEASURE = {"cost": "money", "matrix": "what these rows measure", "amount": "amounts"}
+"""By kind, what has units."""
 SAMPLE = 1000
 """Most scenarios whose data are looked at."""
 PLAIN = (1e-3, 1e4)
@@ -29,9 +31,10 @@ PLAIN = (1e-3, 1e4)
 
 @dataclass(frozen=True)
 class Range:
-    """Absolute values of the numbers of a group that are not zero; ``kind`` is cost, matrix or amount.
+    """Absolute values of the numbers of a group that are not zero.
 
-    ``least`` and ``largest`` are 0 where there is none.
+    ``kind`` is cost, matrix or amount; or data, which have units of all kinds and matter only by what they are
+    multiplied with. ``least`` and ``largest`` are 0 where there is none.
     """
 
     name: str
@@ -96,10 +99,10 @@ def stability(programme: TwoStage) -> Stability:
         _range("recourse coefficients", "matrix", programme.matrix.data),
         _range("recourse bounds", "amount", programme.upper, *_times(programme.upper_data, low, high)),
         _range("right-hand sides", "amount", *_times(programme.constant, low, high)),
-        _range("effects in one step", "matrix", *_effects(programme.direct, low, high)),
-        _range("effects on definitions", "matrix", *_effects(programme.defined, low, high)),
-        _range("effects of definitions", "matrix", *_effects(programme.indirect, low, high)),
-        _range("data", "amount", low, high),
+        _range("effects in one step", "amount", *_effects(programme.direct, low, high)),
+        _range("effects on definitions", "amount", *_effects(programme.defined, low, high)),
+        _range("effects of definitions", "amount", *_effects(programme.indirect, low, high)),
+        _range("data", "data", low, high),
     )
     return Stability(ranges, tuple(text for r in ranges for text in _warnings(r)))
 
@@ -163,7 +166,7 @@ def _effects(products: Products, low: Array, high: Array) -> tuple[Array, Array]
 
 def _warnings(r: Range) -> list[str]:
     """What is wrong with a range, and what to do about it."""
-    if r.count == 0:
+    if r.count == 0 or r.kind == "data":
         return []
     found = []
     size = f"{r.least:.1e} to {r.largest:.1e}"
@@ -174,6 +177,5 @@ def _warnings(r: Range) -> list[str]:
         )
     small = r.least if r.kind == "matrix" else r.largest
     if r.largest > HUGE[r.kind] or small < TINY[r.kind]:
-        measure = {"cost": "money", "matrix": "what these rows measure", "amount": "amounts"}[r.kind]
-        found.append(f"{r.name} are extreme ({size}): state {measure} in units {r.unit:.0e} times as large")
+        found.append(f"{r.name} are extreme ({size}): state {MEASURE[r.kind]} in units {r.unit:.0e} times as large")
     return found

@@ -60,6 +60,19 @@ def test_what_is_plain_is_not_warned_of(name: str) -> None:
     assert stability(compile_instance(VARIATIONS[name]()).programme).warnings == ()
 
 
+def test_units_of_data_alone_are_no_matter() -> None:
+    """Data of a million by a coefficient of a millionth, beside data of a millionth by a million."""
+    plain = farmer().two_stage()
+    units = np.array([1.0, 1e6, 1e-6, 1.0])
+    direct = replace(plain.direct, coefficient=plain.direct.coefficient / units[plain.direct.datum])
+    other = replace(plain, direct=direct, data=lambda which: units[:, None] * plain.data(which))
+    report = stability(other)
+    assert ranges(report)["data"].orders > 12
+    assert report.warnings == ()
+    effects = [ranges(stability(p))["effects in one step"] for p in (plain, other)]
+    assert effects[0].largest == pytest.approx(effects[1].largest)
+
+
 @pytest.mark.parametrize("plain", [farmer(), farmer().complemented(FARMER_TOPS), lands_three(), facilities(1)])
 def test_textbooks_are_not_warned_of(plain: Plain) -> None:
     assert stability(plain.two_stage()).warnings == ()
