@@ -92,10 +92,7 @@ def _tiny_effect() -> Plain:
         (replace(farmer(), upper=[1e12] * 3), ["first-stage bounds are extreme", "units 1e+12 times as large"]),
         (replace(farmer(), rows=[([1, 1e-7, 1], "<=", 500)]), ["first-stage coefficients are extreme"]),
         (replace(farmer(), h=[[1e-6, 240, 0, -6e5]] * 3), ["right-hand sides spread over 12 orders of magnitude"]),
-        (
-            _tiny_effect(),
-            ["effects in one step spread over 11 orders", "effects in one step are extreme", "data spread"],
-        ),
+        (_tiny_effect(), ["effects in one step spread over 11 orders"]),
     ],
 )
 def test_warnings(plain: Plain, words: list[str]) -> None:

@@ -233,6 +233,25 @@ def test_allocation_is_feasible_and_optimal(name: str) -> None:
         assert programme.cost @ y == pytest.approx(expected, rel=1e-7, abs=1e-6)
 
 
+@pytest.mark.parametrize("room", [np.inf, 5.0])
+@pytest.mark.parametrize("seed", range(6))
+def test_prices_kept_bound_from_below(seed: int, room: float) -> None:
+    """Passes that keep the prices of the balances: below the value everywhere, equal to it where the prices are of."""
+    plain = inventory(seed, room=room)
+    rng, n = np.random.default_rng(seed), len(plain.c)
+    points = [rng.uniform(0, 12, n) for _ in range(5)]
+    with ThreadPoolExecutor(1) as workers:
+        passes = Passes(plain.two_stage(), workers)
+        for x in points:
+            exact = passes.evaluate(x, exact=True).sum(axis=1)
+            assert exact == pytest.approx(recourse(plain, x), rel=1e-8)
+            assert passes.evaluate(x, exact=False).sum(axis=1) == pytest.approx(exact, rel=1e-7)
+            for other in points:
+                low = passes.evaluate(other, exact=False).sum(axis=1)
+                assert np.isfinite(low).all()
+                assert (low <= recourse(plain, other) * (1 + 1e-8) + 1e-7).all()
+
+
 class TestNewsvendor:
     """Order the quantile (price - cost) / (price - salvage) of demand."""
 
