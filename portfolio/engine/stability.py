@@ -15,15 +15,15 @@ import numpy as np
 
 from portfolio.engine.programme import Array, Products, TwoStage
 
-WIDE = 9.0
-"""Orders of magnitude of a range beyond which it is warned of."""
-TINY = {"cost": 1e-4, "matrix": 1e-6, "amount": 1e-7}
+WIDE = {"cost": 9.0, "matrix": 9.0, "amount": 9.0, "random": 12.0}
+"""By kind, orders of magnitude of a range beyond which it is warned of; random numbers may come close to zero."""
+TINY = {"cost": 1e-4, "matrix": 1e-6, "amount": 1e-7, "random": 1e-7}
 """By kind, the size under which all numbers of a range, or for matrices a single one, are extreme."""
-HUGE = {"cost": 1e8, "matrix": 1e8, "amount": 1e10}
+HUGE = {"cost": 1e8, "matrix": 1e8, "amount": 1e10, "random": 1e10}
 """By kind, the size above which a number is extreme."""
-MEASURE = {"cost": "money", "matrix": "what these rows measure", "amount": "amounts"}
+MEASURE = {"cost": "money", "matrix": "what these rows measure", "amount": "amounts", "random": "amounts"}
 """By kind, what has units."""
-SAMPLE = 1000
+SAMPLE = 500
 """Most scenarios whose data are looked at."""
 PLAIN = (1e-3, 1e4)
 """Typical size of a cost between which an objective stays as it is."""
@@ -33,8 +33,8 @@ PLAIN = (1e-3, 1e4)
 class Range:
     """Absolute values of the numbers of a group that are not zero.
 
-    ``kind`` is cost, matrix or amount; or data, which have units of all kinds and matter only by what they are
-    multiplied with. ``least`` and ``largest`` are 0 where there is none.
+    ``kind`` is cost, matrix, amount, or random for amounts by scenario; or data, which have units of all kinds and
+    matter only by what they are multiplied with. ``least`` and ``largest`` are 0 where there is none.
     """
 
     name: str
@@ -97,11 +97,11 @@ def stability(programme: TwoStage) -> Stability:
         _range("first-stage bounds", "amount", first.lower, first.upper),
         _range("recourse costs", "cost", programme.cost),
         _range("recourse coefficients", "matrix", programme.matrix.data),
-        _range("recourse bounds", "amount", programme.upper, *_times(programme.upper_data, low, high)),
-        _range("right-hand sides", "amount", *_times(programme.constant, low, high)),
-        _range("effects in one step", "amount", *_effects(programme.direct, low, high)),
-        _range("effects on definitions", "amount", *_effects(programme.defined, low, high)),
-        _range("effects of definitions", "amount", *_effects(programme.indirect, low, high)),
+        _range("recourse bounds", "random", programme.upper, *_times(programme.upper_data, low, high)),
+        _range("right-hand sides", "random", *_times(programme.constant, low, high)),
+        _range("effects in one step", "random", *_effects(programme.direct, low, high)),
+        _range("effects on definitions", "random", *_effects(programme.defined, low, high)),
+        _range("effects of definitions", "random", *_effects(programme.indirect, low, high)),
         _range("data", "data", low, high),
     )
     return Stability(ranges, tuple(text for r in ranges for text in _warnings(r)))
@@ -170,7 +170,7 @@ def _warnings(r: Range) -> list[str]:
         return []
     found = []
     size = f"{r.least:.1e} to {r.largest:.1e}"
-    if r.orders > WIDE:
+    if r.orders > WIDE[r.kind]:
         found.append(
             f"{r.name} spread over {r.orders:.0f} orders of magnitude ({size}): the smallest may count as zero; "
             f"look for rounding that should be zero, and for large numbers that stand for no limit"
