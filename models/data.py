@@ -84,18 +84,22 @@ class Data:
 
     @cached_property
     def demand(self) -> Array:
+        """Demand of the block, t."""
         return self.instance.scenarios.demand[self.which][..., None] * self.length[:, None, None]
 
     @cached_property
     def imports(self) -> Array:
+        """Imports of the block, t."""
         return self._by_cell(self.instance.scenarios.imports)
 
     @cached_property
     def toll(self) -> Array:
+        """Spare processing of the block, t."""
         return self._by_cell(self.instance.scenarios.toll)
 
     @cached_property
     def reexport(self) -> Array:
+        """Imports that may go on to a set of partners, t."""
         parts = np.moveaxis(self.instance.scenarios.reexport[self.which], 1, -1)
         groups = partner_sets(len(self.instance.regions))
         largest = [parts[:, :, list(group)].max(axis=2) for group in groups]
@@ -103,27 +107,31 @@ class Data:
 
     @cached_property
     def reach(self) -> Array:
+        """Length of the block times what of a country arrives."""
         available = self.instance.scenarios.available[self.which]
         calm = np.ones_like(available)
         return np.stack([available, calm], axis=-1) * self.length[:, None, None, None]
 
     @cached_property
     def spared(self) -> Array:
+        """The same where the country spares one of the partners."""
         available = self.instance.scenarios.available[self.which]
         groups = partner_sets(len(self.instance.regions))
-        spares = [(available[:, :, list(group)] >= UNCUT).any(axis=2) for group in groups]
+        spares = [np.asarray(available[:, :, list(group)] >= UNCUT).any(axis=2) for group in groups]
         found = np.repeat(self.reach[:, :, :, None], len(groups), axis=3)
         for g, spare in enumerate(spares):
-            found[:, :, :, g, ..., DISRUPTED] *= spare[:, :, None]
+            found[:, :, :, g, ..., DISRUPTED] *= np.asarray(spare)[:, :, None]
         return found
 
     @cached_property
     def bought(self) -> Array:
+        """Part of a purchase that arrives."""
         s = self.instance.scenarios
         return np.asarray(1.0 - s.disrupted[self.which][:, None] * s.cut[self.which])
 
     @cached_property
     def releasable(self) -> Array:
+        """Whether the stock may be released."""
         cut = self.instance.scenarios.cut[self.which].astype(float)
         if self.instance.release_any:
             return np.ones((*cut.shape, len(BLOCKS)))
@@ -131,18 +139,22 @@ class Data:
 
     @property
     def output(self) -> Array:
+        """Output under an option, share of nameplate."""
         return self.instance.scenarios.output[self.which]
 
     @property
     def contracted(self) -> Array:
+        """Part of it within the contract term."""
         return self.instance.scenarios.contracted[self.which]
 
     @property
     def unaided(self) -> Array:
+        """Output without support, share of nameplate."""
         return self.instance.scenarios.unaided[self.which]
 
     @cached_property
     def kept(self) -> Array:
+        """Part of it that support takes the place of."""
         s = self.instance.scenarios
         return np.asarray(s.unaided[self.which][:, :, None] * ~s.lost[self.which][..., None])
 
@@ -190,7 +202,7 @@ class Symbols:
             "output": s.output.any(axis=0),
             "contracted": s.contracted.any(axis=0),
             "unaided": s.unaided.any(axis=0),
-            "kept": np.repeat(s.unaided.any(axis=0)[:, None], len(self.instance.windows), axis=1),
+            "kept": np.repeat(np.asarray(s.unaided.any(axis=0))[:, None], len(self.instance.windows), axis=1),
         }
 
     def declare(self) -> None:

@@ -180,11 +180,11 @@ def shortfall(block: Block, v: View, first: Block) -> None:
 
     for depth in ("shallow", "deep"):
         if not v.symbolic:
-            setattr(block, depth, pyo.Var(wanted, bounds=lambda _, *c, d=depth: (0.0, most(d, c))))  # type: ignore[misc]
+            setattr(block, depth, pyo.Var(wanted, bounds=lambda _, *c, d=depth: (0.0, most(d, c))))
             continue
         setattr(block, depth, pyo.Var(wanted, domain=pyo.NonNegativeReals))
         variable = getattr(block, depth)
-        limit = pyo.Constraint(wanted, rule=lambda _, *c, d=depth, x=variable: x[c] - most(d, c) <= 0)  # type: ignore[misc]
+        limit = pyo.Constraint(wanted, rule=lambda _, *c, d=depth, x=variable: x[c] - most(d, c) <= 0)
         setattr(block, f"{depth}_limit", limit)
 
 

@@ -299,7 +299,8 @@ def _evaluate(case: Case, assembly: Assembly, solution: Solution, decision: Deci
     """Measure both worlds on the same scenarios and gather the tables."""
     instance = assembly.instance
     recourse = Recourse(instance, solution.arrays or compile_instance(instance))
-    without, with_fund = recourse.outcomes(Decision()), recourse.outcomes(decision)
+    without = recourse.outcomes(Decision())
+    with_fund = recourse.outcomes(decision) if any(decision.select.values()) or decision.purchase else without
     _confirm(instance, solution, decision, without, with_fund)
     tables = _tables(assembly, decision, without, with_fund)
     return Run(

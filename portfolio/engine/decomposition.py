@@ -11,10 +11,12 @@ from pathlib import Path
 import numpy as np
 
 from portfolio.engine.checkpoint import Checkpoint, discard
+from portfolio.engine.highs import solve
 from portfolio.engine.interrupts import Interrupts
 from portfolio.engine.passes import Passes, threads
 from portfolio.engine.programme import Array, TwoStage
 from portfolio.engine.protocol import Limits, Progress, ProgressCall, Status
+from portfolio.engine.relaxation import relaxed
 from portfolio.engine.search import Search, TimeLimitError
 
 LARGE = 400
@@ -125,6 +127,16 @@ def _run(search: Search, starts: Sequence[Array], kept: Checkpoint | None, inter
     return Status.OPTIMAL
 
 
+def _first_cut(search: Search) -> bool:
+    """Cut where the first stage alone is cheapest, without which the recourse may be unbounded; False where none is."""
+    result = solve(relaxed(search.programme.first))
+    if result.x is None:
+        return False
+    x = np.clip(result.x, search.programme.first.lower, search.programme.first.upper)
+    search.evaluate(x, exact=True, whole=search.is_whole(x))
+    return True
+
+
 def _rehearse(search: Search, flat: float) -> list[Array]:
     """Solve the relaxation on a part of a large sample first: where it was cut is where the whole has to be.
 
@@ -139,6 +151,8 @@ def _rehearse(search: Search, flat: float) -> list[Array]:
     limits = Limits(search.limits.gap, search.limits.time_limit_s, search.limits.threads)
     rehearsal = Search(part, Passes(part, search.passes.workers), limits, search.begin, lambda *_: search.check())
     begin = time.perf_counter()
+    if not _first_cut(rehearsal):
+        return []
     feasible = rehearsal.linear_phase(flat)
     search.seconds["linear phase"] += time.perf_counter() - begin
     return rehearsal.telling_points() if feasible else []

@@ -186,7 +186,9 @@ class Passes:
         if not exact:
             duals[self.priced] = chunk.mu
             np.add.at(values, p.row_label[self.priced], chunk.mu * rows[self.priced])
-            self._lone_columns(chunk, upper, values)
+        self._lone_columns(chunk, upper, values, exact=exact)
+        if columns is not None:
+            columns[self.free] = np.where(p.cost[self.free, None] < 0, upper[self.free], 0.0)
         chunk.duals, chunk.settled = duals, not exact
         outcome[chunk.which] = values.T
 
@@ -231,15 +233,24 @@ class Passes:
                 if columns is not None:
                     columns[c.columns, s] = exact.columns()
 
-    def _lone_columns(self, chunk: _Chunk, upper: Array, values: Array) -> None:
-        """Add what columns in linking rows alone are worth at the prices: nothing, but for rounding."""
-        if self.alone.size == 0:
-            return
+    def _lone_columns(self, chunk: _Chunk, upper: Array, values: Array, *, exact: bool) -> None:
+        """Add what columns in linking rows alone are worth at the prices (nothing, but for rounding), and free ones."""
         p = self.programme
-        linking = sparse.csr_array(p.matrix[self.priced][:, self.alone])
-        reduced = p.cost[self.alone][:, None] - linking.T @ chunk.mu
-        worth = np.where(reduced < 0, reduced * np.where(reduced < 0, upper[self.alone], 0.0), 0.0)
-        np.add.at(values, p.label[self.alone], worth)
+        columns = self.free if exact else self.alone
+        if columns.size == 0:
+            return
+        linking = sparse.csr_array(p.matrix[self.priced][:, columns])
+        reduced = p.cost[columns][:, None] - linking.T @ chunk.mu
+        noise = 1e-9 * (1.0 + np.abs(p.cost[columns]).max(initial=0.0) + np.abs(chunk.mu).max(initial=0.0))
+        pays = (reduced < 0) & (np.isfinite(upper[columns]) | (reduced < -noise))
+        np.add.at(values, p.label[columns], np.where(pays, reduced * np.where(pays, upper[columns], 0.0), 0.0))
+
+    @cached_property
+    def free(self) -> Integers:
+        """Columns in no row at all."""
+        held = np.zeros(self.programme.cost.size, dtype=bool)
+        held[self.programme.matrix.indices] = True
+        return np.flatnonzero(~held)
 
 
 def _slices(scenarios: int) -> Iterator[slice]:

@@ -18,6 +18,8 @@ from portfolio.engine.programme import Array, TwoStage
 
 VIOLATION = 1e-7
 """Violation of a pooled cut, relative to the objective, at which it returns."""
+NOWHERE = -1e10
+"""Where the recourse starts as long as no cut bounds it, if it may be negative."""
 MOST = 100
 """Cuts in the model above which slack ones leave."""
 
@@ -76,7 +78,8 @@ class Relaxation:
             short[self.inside] = 0.0
             back = np.flatnonzero(short)
             if back.size == 0:
-                point = Point(info.objective_function_value, x, np.asarray(solution.col_dual))
+                free = bool((x[self.layout.x :] <= 0.99 * NOWHERE).any())  # as yet without cuts to hold it
+                point = Point(-np.inf if free else info.objective_function_value, x, np.asarray(solution.col_dual))
                 self._drop_slack(x)
                 return point
             self._add(back[np.argsort(-short[back], kind="stable")[:20]].tolist())
@@ -182,7 +185,7 @@ def relaxed(programme: LinearProgram) -> LinearProgram:
 def _master(programme: TwoStage, layout: Layout) -> LinearProgram:
     """First stage with columns for the recourse, and a row for every branch, as yet without effect."""
     first, risk = programme.first, programme.cvar_weight
-    low = 0.0 if (programme.cost >= 0).all() else -np.inf
+    low = 0.0 if (programme.cost >= 0).all() else NOWHERE
     extra = layout.size - layout.x
     sums = sparse.lil_array((len(programme.branches), layout.x))
     for n, branch in enumerate(programme.branches):

@@ -248,7 +248,7 @@ class Search:
                 break
             exact = not self.passes.cheaper or near or (renewals == 0 and bool(gap <= COARSE * abs(value)))
             trial = outer if inner is None or near else 0.5 * (outer + inner)
-            now = self.evaluate(np.maximum(trial, 0.0), exact=exact, whole=self._is_whole(trial))
+            now = self.evaluate(np.maximum(trial, 0.0), exact=exact, whole=self.is_whole(trial))
             if exact and self.passes.cheaper:  # earlier values were at old prices: too low
                 renewals, value, certain, inner = renewals + 1, now, True, trial
             elif now < value:
@@ -268,7 +268,8 @@ class Search:
         numbers = sorted({self.made_at[c] for c in tight})
         return [self.points[n] for n in numbers] + [np.maximum(point.x[: self.pool.layout.x], 0.0)]
 
-    def _is_whole(self, x: Array) -> bool:
+    def is_whole(self, x: Array) -> bool:
+        """Whether all whole columns are whole."""
         whole = x[self.programme.first.integer]
         return bool((np.abs(whole - np.round(whole)) <= 1e-9).all())
 
@@ -392,6 +393,8 @@ class Search:
         binary = self.programme.first.integer & (node.upper - node.lower == 1.0)
         shut = binary & (x - node.lower < 1e-9) & (reduced > room + EXACTLY)
         held = binary & (node.upper - x < 1e-9) & (-reduced > room + EXACTLY)
+        if (fixed := shut | held).any():  # what is lost lies beyond the cutoff, not beyond the incumbent
+            self._give_up(point.objective + float(np.abs(reduced[fixed]).min()))
         return np.where(held, node.upper, node.lower), np.where(shut, node.lower, node.upper)
 
     # -- choices ------------------------------------------------------------------------------------------------
