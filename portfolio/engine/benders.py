@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +11,8 @@ import numpy as np
 from models import Decision, Instance
 from portfolio.engine.assembled import Arrays, compile_instance
 from portfolio.engine.decomposition import minimise, zero_start
-from portfolio.engine.protocol import Limits, ProgressCall, Solution
+from portfolio.engine.protocol import Limits, Progress, ProgressCall, Solution
+from portfolio.engine.stability import scaled, stability
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,8 @@ class Benders:
         """Minimise the objective of an instance; ``start`` is tried beside supporting nothing."""
         begin = time.perf_counter()
         arrays = compile_instance(instance)
-        programme = arrays.programme
+        report = stability(arrays.programme)
+        programme, factor = scaled(arrays.programme)
         built = time.perf_counter() - begin
         nothing = zero_start(programme)
         starts = [] if nothing is None else [nothing]
@@ -47,20 +49,26 @@ class Benders:
             programme,
             Limits(limits.gap, left, limits.threads),
             starts=starts,
-            progress=progress,
+            progress=None if progress is None else lambda p: progress(_in_units(p, factor)),
             checkpoint=self.checkpoint,
             about=self.about,
         )
         return Solution(
             status=found.status,
             method="benders",
-            objective=found.objective,
-            bound=found.bound,
+            objective=found.objective / factor,
+            bound=found.bound / factor,
             decision=None if found.x is None else arrays.first.decision(found.x),
             seconds={"compile": built, **found.seconds},
             size=_size(arrays, found.counts),
             arrays=arrays,
+            stability=report,
         )
+
+
+def _in_units(progress: Progress, factor: float) -> Progress:
+    """Progress of a scaled programme in the units of the instance."""
+    return replace(progress, objective=progress.objective / factor, bound=progress.bound / factor)
 
 
 def _size(arrays: Arrays, counts: dict[str, int]) -> dict[str, int]:

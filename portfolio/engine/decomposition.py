@@ -115,7 +115,15 @@ def _run(search: Search, starts: Sequence[Array], kept: Checkpoint | None, inter
         if not branching:
             for x in starts if search.best is None else ():
                 search.evaluate(x, exact=True, whole=True)
-            if not search.linear_phase(min(1e-3, max(FLAT * search.limits.gap, 1e-9))):
+            if search.pool.count == 0 and not _first_cut(search):
+                return Status.INFEASIBLE
+            flat = min(1e-3, max(FLAT * search.limits.gap, 1e-9))
+            resumed = kept is not None and kept.earlier_s > 0
+            points = [] if resumed else _rehearse(search, flat)
+            for x in points:
+                search.check()
+                search.evaluate(x, exact=False)
+            if not search.linear_phase(flat, points[-1] if points else None):
                 return Status.OPTIMAL if search.best is not None else Status.INFEASIBLE
         search.integer_phase()
     except TimeLimitError:

@@ -9,6 +9,7 @@ from typing import Protocol
 
 from models import Decision, Instance
 from portfolio.engine.assembled import Arrays
+from portfolio.engine.stability import Stability
 
 
 class Status(Enum):
@@ -52,7 +53,7 @@ class Solution:
 
     ``objective`` and ``bound`` are valid however the solve ended: bound <= optimum <= objective. ``seconds`` is wall
     time by phase, ``size`` counts rows, columns and integers of what was solved; ``arrays`` is the programme
-    compiled, for whoever evaluates the decision.
+    compiled, for whoever evaluates the decision; ``stability`` what was said of its numbers before the solve.
     """
 
     status: Status
@@ -63,6 +64,7 @@ class Solution:
     seconds: Mapping[str, float] = field(default_factory=dict)
     size: Mapping[str, int] = field(default_factory=dict)
     arrays: Arrays | None = field(default=None, repr=False, compare=False)
+    stability: Stability | None = field(default=None, repr=False, compare=False)
 
     @property
     def gap(self) -> float:

@@ -18,8 +18,6 @@ from portfolio.engine.programme import Array, TwoStage
 
 VIOLATION = 1e-7
 """Violation of a pooled cut, relative to the objective, at which it returns."""
-NOWHERE = -1e10
-"""Where the recourse starts as long as no cut bounds it, if it may be negative."""
 MOST = 100
 """Cuts in the model above which slack ones leave."""
 
@@ -78,8 +76,8 @@ class Relaxation:
             short[self.inside] = 0.0
             back = np.flatnonzero(short)
             if back.size == 0:
-                free = bool((x[self.layout.x :] <= 0.99 * NOWHERE).any())  # as yet without cuts to hold it
-                point = Point(-np.inf if free else info.objective_function_value, x, np.asarray(solution.col_dual))
+                reduced = np.asarray(solution.col_dual)
+                point = Point(info.objective_function_value, x, reduced)
                 self._drop_slack(x)
                 return point
             self._add(back[np.argsort(-short[back], kind="stable")[:20]].tolist())
@@ -185,7 +183,7 @@ def relaxed(programme: LinearProgram) -> LinearProgram:
 def _master(programme: TwoStage, layout: Layout) -> LinearProgram:
     """First stage with columns for the recourse, and a row for every branch, as yet without effect."""
     first, risk = programme.first, programme.cvar_weight
-    low = 0.0 if (programme.cost >= 0).all() else NOWHERE
+    low = 0.0 if (programme.cost >= 0).all() else -np.inf
     extra = layout.size - layout.x
     sums = sparse.lil_array((len(programme.branches), layout.x))
     for n, branch in enumerate(programme.branches):

@@ -248,7 +248,7 @@ class Search:
                 break
             exact = not self.passes.cheaper or near or (renewals == 0 and bool(gap <= COARSE * abs(value)))
             trial = outer if inner is None or near else 0.5 * (outer + inner)
-            now = self.evaluate(np.maximum(trial, 0.0), exact=exact, whole=self.is_whole(trial))
+            now = self.evaluate(self._inside(trial), exact=exact, whole=self.is_whole(trial))
             if exact and self.passes.cheaper:  # earlier values were at old prices: too low
                 renewals, value, certain, inner = renewals + 1, now, True, trial
             elif now < value:
@@ -266,7 +266,12 @@ class Search:
             c for c, room in zip(self.relaxation.inside, slack, strict=True) if room <= 1e-7 * (1.0 + abs(self.root))
         ]
         numbers = sorted({self.made_at[c] for c in tight})
-        return [self.points[n] for n in numbers] + [np.maximum(point.x[: self.pool.layout.x], 0.0)]
+        return [self.points[n] for n in numbers] + [self._inside(point.x)]
+
+    def _inside(self, x: Array) -> Array:
+        """First-stage part of a point, without what tolerances add beyond its bounds."""
+        first = self.programme.first
+        return np.clip(x[: self.pool.layout.x], first.lower, first.upper)
 
     def is_whole(self, x: Array) -> bool:
         """Whether all whole columns are whole."""
@@ -371,7 +376,7 @@ class Search:
             self.rest -= 1
             return False
         self.mark = point.objective
-        value = self.evaluate(np.maximum(point.x[: self.pool.layout.x], 0.0), exact=False)
+        value = self.evaluate(self._inside(point.x), exact=False)
         pays = value - point.objective > 0.05 * room
         self.pauses = 0 if pays else min(PATIENCE, 2 * self.pauses + 1)
         self.rest = self.pauses
@@ -379,7 +384,7 @@ class Search:
 
     def _rounded(self, x: Array) -> Array:
         """First-stage part of a point with whole columns rounded."""
-        found = np.maximum(x[: self.pool.layout.x], self.programme.first.lower)
+        found = self._inside(x)
         integer = self.programme.first.integer
         found[integer] = np.round(found[integer])
         return found

@@ -114,6 +114,7 @@ def caveats(case: Case, solution: Solution, asked: float, scenarios: int) -> lis
     found = [
         better if solution.gap >= 5e-4 else "No portfolio is better on these scenarios: the solver proved it.",
         f"Figures are measured on {sample} the portfolio was chosen on, which flatters it.",
+        *(solution.stability.warnings if solution.stability is not None else ()),
     ]
     if marked:
         found.append(f"{low:,} of {marked:,} input rows are estimates or of low confidence.")

@@ -144,6 +144,7 @@ def run_record(run: Run, written: Mapping[str, str]) -> dict[str, Any]:
             {"project": item.project, "structure": item.structure, "why": item.why} for item in run.assembly.left_out
         ],
         "size": dict(run.solution.size),
+        "stability": None if run.solution.stability is None else run.solution.stability.as_record(),
         "seconds": {name: round(value, 3) for name, value in run.seconds.items()},
         "versions": versions(),
         "inputs": {"read": dict(run.inputs), "written": dict(written)},
