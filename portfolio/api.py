@@ -146,7 +146,7 @@ def solve(
     scenarios: int | None = None,
     seed: int | None = None,
     method: str = "auto",
-    gap: float = 0.03,
+    gap: float = 0.01,
     time_limit: float | None = 240.0,
     threads: int = 0,
     overrides: Sequence[str] = (),

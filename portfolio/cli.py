@@ -177,7 +177,7 @@ def _sizes(case: Case) -> str:
 @click.option("--seed", type=click.IntRange(min=0), help="Seed of the scenarios.  [default: the case's]")
 @click.option("--method", type=click.Choice(["auto", "extensive", "benders"]), default="auto", show_default=True)
 @click.option(
-    "--gap", type=click.FloatRange(0, 1), default=0.03, show_default=True, help="Relative gap at which to stop."
+    "--gap", type=click.FloatRange(0, 1), default=0.01, show_default=True, help="Relative gap at which to stop."
 )
 @click.option(
     "--time-limit",
