@@ -98,7 +98,7 @@ def _of(entry: Entry, gaps: Sequence[float]) -> Iterator[tuple[str, Iterator[Row
     if entry.whole:
         yield "portfolio.solve", _phases(entry.whole)
     if entry.passes:
-        unit = {"engine_s": "s", "each_s": "s"}
+        unit = {"engine_s": "s", "prices_s": "s", "each_s": "s"}
         yield "pass", (("pass", k, float(v), unit.get(k, ""), "") for k, v in entry.passes.items())
     for measured in entry.runs:
         yield measured.contender, _rows(entry, measured, gaps)
@@ -229,6 +229,7 @@ def _remarks(entry: Entry) -> Iterator[str]:
     elif entry.passes:
         p = entry.passes
         yield f"  pass: {p['engine_s']:.4f} s, solving each {p['each_s']:.4f} s, ratio {p['ratio']:.3f}"
+        yield f"  pass at old prices: {p['prices_s']:.4f} s, ratio {p['prices_ratio']:.3f}"
     if entry.contradiction > TOLERANCE:
         yield f"  CONTRADICTION: a bound exceeds another's objective by {100 * entry.contradiction:.2g} %"
 
