@@ -53,9 +53,10 @@ def minimise(
     Parameters
     ----------
     programme : TwoStage
-        Any programme with relatively complete, continuous recourse and a bounded first stage.
+        Any programme with relatively complete, continuous recourse and a bounded first stage, in units in which costs
+        are neither tiny nor huge; see :func:`portfolio.engine.stability.scaled`.
     limits : Limits
-        Relative gap, seconds, threads. The answer does not depend on the number of threads.
+        Relative gap, seconds, threads. Passes give the same numbers for any number of threads.
     starts : sequence of (x,) arrays
         Whole first stages known to be feasible, tried first; not by a search that goes on and has a better one.
     progress : callable, optional
