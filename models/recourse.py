@@ -149,11 +149,14 @@ def view_of(instance: Instance, number: int) -> View:
 
 
 def most_stock(instance: Instance, r: int, m: int, t: int) -> float:
-    """Most that region r can hold of material m in year t: opening stock and all purchases until then, t."""
+    """Most that region r can hold of material m in year t: opening stock and all purchases until then, t.
+
+    With a speck more, so that what a solver's tolerance lets a purchase exceed its limit by still fits.
+    """
     bought = sum(
         float(instance.purchase_limit[r, m, v]) for v, year in enumerate(instance.windows) if year <= instance.years[t]
     )
-    return float(instance.opening[r, m]) + bought
+    return (float(instance.opening[r, m]) + bought) * (1.0 + 1e-6)
 
 
 def add_variables(block: Block, v: View) -> None:

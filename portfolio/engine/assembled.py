@@ -11,11 +11,12 @@ from scipy import sparse
 
 from models import Instance
 from models.build import build_first_stage
+from models.instance import OptionKey
 from portfolio.assemble.affordable import knapsack_rows, least_charges
 from portfolio.engine.compile import Compiled, compile_model
 from portfolio.engine.fingerprint import digest
 from portfolio.engine.highs import LinearProgram
-from portfolio.engine.programme import Branch, TwoStage
+from portfolio.engine.programme import Branch, Choice, TwoStage
 from portfolio.engine.template import Template, compile_template
 
 
@@ -53,6 +54,7 @@ def compile_instance(instance: Instance) -> Arrays:
         cvar_weight=instance.cvar_weight,
         cvar_level=instance.cvar_level,
         branches=_branches(instance, at),
+        choices=_choices(instance, at),
         digest=lambda: digest(instance),
     )
     return Arrays(programme, first, template)
@@ -87,6 +89,20 @@ def _branches(instance: Instance, at: dict[tuple[str, Any], int]) -> tuple[Branc
         found += [Branch(columns[window <= w]) for w in np.unique(window)[:-1]]
         found.append(Branch(columns, (window, tranche)))
     return tuple(found)
+
+
+def _choices(instance: Instance, at: dict[tuple[str, Any], int]) -> tuple[Choice, ...]:
+    """Every option with its shares and rights, and what its window may use: a project closes but once."""
+    columns: dict[OptionKey, list[int]] = {key: [] for key in instance.options}
+    for f, p, i, a, v in instance.shares:
+        columns[p, a, v] += [at["share", (f, p, i, a, v)], at["use", (p, i, v)], at["take", (f, p, v)]]
+    for claim in instance.claims:
+        columns[claim[1], claim[2], claim[3]].append(at["rights", claim])
+    projects = {p: n for n, p in enumerate(dict.fromkeys(key[0] for key in instance.options))}
+    return tuple(
+        Choice(at["select", key], projects[key[0]], np.unique(np.array(some, dtype=np.int64)))
+        for key, some in columns.items()
+    )
 
 
 def _numbered(values: list[float]) -> npt.NDArray[np.int64]:

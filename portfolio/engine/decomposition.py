@@ -158,7 +158,9 @@ def _rehearse(search: Search, flat: float) -> list[Array]:
     probability = programme.probability[few] / programme.probability[few].sum()
     part = replace(programme, probability=probability)
     limits = Limits(search.limits.gap, search.limits.time_limit_s, search.limits.threads)
-    rehearsal = Search(part, Passes(part, search.passes.workers), limits, search.begin, lambda *_: search.check())
+    rehearsal = Search(
+        part, Passes(part, search.passes.workers), limits, search.begin, lambda *_: search.check(), search.packages
+    )
     begin = time.perf_counter()
     if not _first_cut(rehearsal):
         return []

@@ -57,6 +57,20 @@ class Branch:
 
 
 @dataclass(frozen=True)
+class Choice:
+    """One of several exclusive ways to use a group of first-stage columns.
+
+    ``column`` is the binary that says it is made, ``others`` the columns that may then differ from zero; choices of a
+    group may share them. In some best first stage at most one choice of a ``group`` is made and its columns that
+    belong to none are zero.
+    """
+
+    column: int
+    group: int
+    others: Integers
+
+
+@dataclass(frozen=True)
 class TwoStage:
     """A two-stage programme.
 
@@ -95,7 +109,10 @@ class TwoStage:
     cvar_weight, cvar_level : float
         lambda and beta: the objective is c x + (1 - lambda) E[Q] + lambda CVaR_beta[Q].
     branches : tuple of Branch
-        Choices the search decides before single columns, most important first.
+        What the search decides before single columns, most important first.
+    choices : tuple of Choice
+        Structure by which the first stage falls into groups that few rows link; the relaxation is then solved by column
+        generation, see :mod:`portfolio.engine.pricing`. Every branch has to lie within the binaries of one group.
     digest : callable, optional
         Hash of the data of all scenarios, where there is a quicker way than to read them.
     """
@@ -118,6 +135,7 @@ class TwoStage:
     cvar_weight: float = 0.0
     cvar_level: float = 0.95
     branches: tuple[Branch, ...] = ()
+    choices: tuple[Choice, ...] = ()
     digest: Callable[[], bytes] | None = field(default=None, repr=False)
 
     @property

@@ -14,7 +14,7 @@ from scipy import sparse
 
 from portfolio.engine.cuts import CutPool, Layout
 from portfolio.engine.highs import LinearProgram, SolverError, load
-from portfolio.engine.programme import Array, TwoStage
+from portfolio.engine.programme import Array, Flags, Integers, TwoStage
 
 VIOLATION = 1e-7
 """Violation of a pooled cut, relative to the objective, at which it returns."""
@@ -36,7 +36,7 @@ class Relaxation:
 
     def __init__(self, programme: TwoStage, pool: CutPool) -> None:
         self.programme, self.pool, self.layout = programme, pool, pool.layout
-        self.master = _master(programme, pool.layout)
+        self.master = master(programme, pool.layout)
         self.solver = load(relaxed(self.master))
         self.solver.setOptionValue("threads", 1)
         self.solver.setOptionValue("solver", "simplex")
@@ -97,22 +97,11 @@ class Relaxation:
         state = self.solver.getBasis()
         return list(state.col_status), list(state.row_status), list(self.inside)
 
-    def with_cuts(self) -> LinearProgram:
-        """The master as it stands: integrality, the model's cuts, and its present bounds."""
-        rows = sparse.csr_array(self.pool.rows[self.inside]) if self.inside else None
-        matrix = self.master.matrix if rows is None else sparse.vstack([self.master.matrix, rows])
-        low = self.master.row_lower.copy()
-        low[[self.base - len(self.programme.branches) + b for b in self.forced]] = 1.0
-        return LinearProgram(
-            cost=self.master.cost,
-            offset=self.master.offset,
-            matrix=sparse.csc_array(matrix),
-            row_lower=np.concatenate([low, self.pool.lower[self.inside]]),
-            row_upper=np.concatenate([self.master.row_upper, np.full(len(self.inside), np.inf)]),
-            lower=self.lower,
-            upper=self.upper,
-            integer=self.master.integer,
-        )
+    @property
+    def bounds(self) -> tuple[Array, Array]:
+        """Present bounds of the first-stage columns."""
+        n = self.layout.x
+        return self.lower[:n], self.upper[:n]
 
     def _run(self) -> bool:
         """Run HiGHS; whether there is an optimum."""
@@ -156,14 +145,45 @@ class Relaxation:
         if len(self.inside) <= MOST:
             return
         state = self.solver.getBasis()
-        slack = self.pool.rows[self.inside] @ x - self.pool.lower[self.inside]
         basic = np.array([s == highspy.HighsBasisStatus.kBasic for s in state.row_status[self.base :]])
-        order = np.argsort(-np.where(basic, slack, -1.0), kind="stable")
-        leave = np.sort([c for c in order[: len(self.inside) - MOST // 2] if basic[c]])
+        leave = slackest(self.pool, self.inside, x, basic)
         if leave.size:
             self.solver.deleteRows(leave.size, (self.base + leave).astype(np.int32))
             gone = set(leave.tolist())
             self.inside = [c for n, c in enumerate(self.inside) if n not in gone]
+
+
+def slackest(pool: CutPool, inside: list[int], x: Array, basic: Flags) -> Integers:
+    """Places of the cuts that leave a model which has too many: the slackest among those whose slack is basic."""
+    slack = pool.rows[inside] @ x - pool.lower[inside]
+    order = np.argsort(-np.where(basic, slack, -1.0), kind="stable")
+    return np.sort(np.array([c for c in order[: len(inside) - MOST // 2] if basic[c]], dtype=np.int64))
+
+
+def whole_programme(
+    programme: TwoStage, pool: CutPool, cuts: list[int], lower: Array, upper: Array, forced: frozenset[int]
+) -> tuple[LinearProgram, Integers]:
+    """The master with integrality, some cuts and bounds, without the columns these hold at zero; and those it keeps."""
+    held = master(programme, pool.layout)
+    n = pool.layout.x
+    low, high = held.lower.copy(), held.upper.copy()
+    low[:n], high[:n] = lower, upper
+    keep = np.flatnonzero((low != 0) | (high != 0))
+    matrix = sparse.csc_array(held.matrix[:, keep])
+    row_lower = held.row_lower.copy()
+    row_lower[[row_lower.size - len(programme.branches) + b for b in forced]] = 1.0
+    used = np.flatnonzero(np.diff(sparse.csr_array(matrix).indptr) + ((row_lower > 0) | (held.row_upper < 0)))
+    rows = [sparse.csr_array(matrix)[used]] + ([sparse.csr_array(pool.rows[cuts][:, keep])] if cuts else [])
+    return LinearProgram(
+        cost=held.cost[keep],
+        offset=held.offset,
+        matrix=sparse.csc_array(sparse.vstack(rows)),
+        row_lower=np.concatenate([row_lower[used], pool.lower[cuts]]),
+        row_upper=np.concatenate([held.row_upper[used], np.full(len(cuts), np.inf)]),
+        lower=low[keep],
+        upper=high[keep],
+        integer=held.integer[keep],
+    ), keep
 
 
 def relaxed(programme: LinearProgram) -> LinearProgram:
@@ -180,7 +200,7 @@ def relaxed(programme: LinearProgram) -> LinearProgram:
     )
 
 
-def _master(programme: TwoStage, layout: Layout) -> LinearProgram:
+def master(programme: TwoStage, layout: Layout) -> LinearProgram:
     """First stage with columns for the recourse, and a row for every branch, as yet without effect."""
     first, risk = programme.first, programme.cvar_weight
     low = 0.0 if (programme.cost >= 0).all() else -np.inf

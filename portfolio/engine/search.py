@@ -10,6 +10,7 @@ import heapq
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -17,9 +18,11 @@ import numpy as np
 from portfolio.engine.cuts import CutPool, Layout
 from portfolio.engine.highs import solve
 from portfolio.engine.passes import Passes
+from portfolio.engine.pricing import Packages, Pricing, falls_apart
 from portfolio.engine.programme import Array, Integers, TwoStage
 from portfolio.engine.protocol import Limits
-from portfolio.engine.relaxation import Point, Relaxation
+from portfolio.engine.relaxation import Point, Relaxation, whole_programme
+from portfolio.engine.restricted import Restricted
 
 WHOLE = 1e-6
 """Distance from a whole number up to which a value counts as one."""
@@ -33,8 +36,18 @@ PATIENCE = 16
 """Most nodes without a cut after cuts at fractional points did not pay."""
 PROBES = 5
 """Most choices probed at a node."""
+MIXES = 8
+"""Most rounds of mixing packages before the search branches."""
+MIX_GAP = 0.005
+"""Gap to which packages are mixed."""
+MIX_SECONDS = 5.0
+"""Most seconds for one round."""
+RECENT = 50
+"""Cuts last made that count for the best point of a pattern besides those in the relaxation."""
 PATTERN = 4
 """Most rounds for the best point of one pattern of the branches."""
+COARSE_BOUND = 1e-5
+"""Part of the objective by which the bound of a relaxation in packages may fall short."""
 EXACTLY = 1e-9
 """Absolute gap that counts as none."""
 
@@ -47,7 +60,8 @@ class TimeLimitError(Exception):
 class Node:
     """A part of the search: bounds of first-stage columns, and branches forced to one; ordered by bound.
 
-    ``basis`` is where its relaxation starts; ``origin`` the split and way it came from and the bound before it.
+    ``basis`` is where its relaxation starts; ``origin`` the split and way it came from and the bound before it; ``fine``
+    says that its relaxation is the one in columns.
     """
 
     bound: float
@@ -57,6 +71,7 @@ class Node:
     forced: frozenset[int] = field(compare=False, default=frozenset())
     basis: Any = field(compare=False, default=None, repr=False)
     origin: tuple[int, int, float] | None = field(compare=False, default=None)
+    fine: bool = field(compare=False, default=False)
 
 
 @dataclass
@@ -111,10 +126,12 @@ class Search:
         limits: Limits,
         begin: float,
         tell: Callable[[float, float], None],
+        packages: Packages | None = None,
     ) -> None:
         self.programme, self.passes, self.limits, self.begin, self.tell = programme, passes, limits, begin, tell
         self.pool = CutPool(Layout(programme.first.cost.size, programme.labels, programme.cvar_weight > 0))
-        self.relaxation = Relaxation(programme, self.pool)
+        self.packages = packages or (Packages(Pricing(programme)) if falls_apart(programme) else None)
+        self.relaxation: Relaxation | Restricted = self.full if self.packages is None else self.restricted
         self.best: Array | None = None
         self.objective = np.inf
         self.floor = np.inf
@@ -135,6 +152,18 @@ class Search:
         self.decided = np.unique(np.concatenate(held)) if held else np.zeros(0, dtype=np.int64)
         self.seconds = {"linear phase": 0.0, "integer phase": 0.0}
         self.pause: Callable[[], None] | None = None
+
+    @cached_property
+    def full(self) -> Relaxation:
+        """The relaxation in columns."""
+        return Relaxation(self.programme, self.pool)
+
+    @cached_property
+    def restricted(self) -> Restricted:
+        """The relaxation in packages."""
+        if self.packages is None:
+            raise ValueError("a programme without choices has no packages")
+        return Restricted(self.programme, self.pool, self.packages, min(COARSE_BOUND, 0.02 * self.limits.gap))
 
     # -- what is known ------------------------------------------------------------------------------------------
 
@@ -286,6 +315,7 @@ class Search:
         try:
             if not self.branching:
                 first, self.branching = self.programme.first, True
+                self._mix()
                 self.push(self.root, first.lower.copy(), first.upper.copy(), frozenset())
             while self.open and not self.done:
                 self.check()
@@ -320,6 +350,7 @@ class Search:
             self._give_up(node.bound)
             return None
         self.counts["nodes"] += 1
+        self.relaxation = self.full if self.packages is None or node.fine else self.restricted
         self.relaxation.restrict(node.lower, node.upper, node.forced)
         if node.basis is not None:
             self.relaxation.restart(node.basis)
@@ -344,13 +375,21 @@ class Search:
             split = chosen
             if split is None:
                 split = self._choose_column(point)
+                if split is not None and self._look_around(node, point):
+                    point = self.relaxation.solve()
+                    continue
+                if split is not None and self.relaxation is not self.full:
+                    if not self._met(point):
+                        point = self.relaxation.solve()
+                        continue
+                    node, self.relaxation = replace(node, fine=True), self.full
+                    self.relaxation.restrict(node.lower, node.upper, node.forced)
+                    point = self.relaxation.solve()
+                    continue
                 if split is None:
                     if self._settled(point):
                         self._give_up(min(node.bound, self.objective))
                         return None
-                    point = self.relaxation.solve()
-                    continue
-                if self._look_around(node, point):
                     point = self.relaxation.solve()
                     continue
             elif tried < 20 and self._cut_at(point, tried):
@@ -365,6 +404,11 @@ class Search:
         """Evaluate a whole solution of the relaxation; whether its bound is what it is worth."""
         x = self._rounded(point.x)
         value = self._worth(x)
+        return value - point.objective <= max(0.1 * self.tolerance, 1e-9 * abs(value))
+
+    def _met(self, point: Point) -> bool:
+        """Evaluate a fractional solution of the relaxation; whether its bound is what it is worth."""
+        value = self.evaluate(self._inside(point.x), exact=True)
         return value - point.objective <= max(0.1 * self.tolerance, 1e-9 * abs(value))
 
     def _cut_at(self, point: Point, tried: int) -> bool:
@@ -491,9 +535,9 @@ class Search:
         """Open both children; returns the one to go on with."""
         snapshot = self.relaxation.snapshot()
         self.push(node.bound, *self._bounds(node, split.sides[1 - split.first]), snapshot,
-                  (split.key, 1 - split.first, node.bound))  # fmt: skip
+                  (split.key, 1 - split.first, node.bound), node.fine)  # fmt: skip
         return self._node(node.bound, *self._bounds(node, split.sides[split.first]), None,
-                          (split.key, split.first, node.bound))  # fmt: skip
+                          (split.key, split.first, node.bound), node.fine)  # fmt: skip
 
     # -- whole points -------------------------------------------------------------------------------------------
 
@@ -502,17 +546,19 @@ class Search:
 
         What the branches leave open is a small programme with integers under the cuts as they stand.
         """
-        pattern = np.round(point.x[self.decided])
+        return self._complete(np.round(point.x[self.decided]), node.lower, node.upper, node.forced)
+
+    def _complete(self, pattern: Array, lower: Array, upper: Array, forced: frozenset[int]) -> bool:
+        """Evaluate the best whole points of a pattern within bounds; False where it was met before."""
         mark = pattern.astype(np.int8).tobytes()
         if mark in self.seen:
             return False
         self.seen.add(mark)
         self.counts["patterns"] += 1
-        lower, upper = node.lower.copy(), node.upper.copy()
+        lower, upper = lower.copy(), upper.copy()
         lower[self.decided] = upper[self.decided] = pattern
-        self.relaxation.restrict(lower, upper, node.forced)
         for _ in range(PATTERN):
-            found = self._rounded_up(lower, upper, node) or self._whole_point()
+            found = self._whole_point(lower, upper, forced)
             if found is None:
                 break
             x, lowest = found
@@ -521,29 +567,44 @@ class Search:
             value = self._worth(x)
             if value - lowest <= max(0.1 * self.tolerance, 1e-9 * abs(value)):
                 break
-        self.relaxation.restrict(node.lower, node.upper, node.forced)
         return True
 
-    def _rounded_up(self, lower: Array, upper: Array, node: Node) -> tuple[Array, float] | None:
-        """A whole point from a fractional one by rounding what is used up, and a bound; None where that fails."""
-        self.relaxation.restrict(lower, upper, node.forced)
-        point = self.relaxation.solve()
-        if point is None or point.objective >= self.cutoff:
-            return None if point is None else (self._rounded(point.x), point.objective)
-        whole, n = self.single, self.pool.layout.x
-        fixed = np.where(point.x[:n] > WHOLE, np.ceil(point.x[:n] - WHOLE), np.floor(point.x[:n] + WHOLE))
-        self.relaxation.restrict(np.where(whole, fixed, lower), np.where(whole, fixed, upper), node.forced)
-        best = self.relaxation.solve()
-        self.relaxation.restrict(lower, upper, node.forced)
-        return None if best is None else (self._rounded(best.x), point.objective)
+    def _mix(self) -> None:
+        """Whole portfolios from the packages met so far, completed and evaluated, as long as they are new and pay."""
+        if self.packages is None:
+            return
+        self.relaxation, first = self.restricted, self.programme.first
+        for _ in range(MIXES):
+            self.check()
+            mix, select = self.restricted.whole_mix(), self.restricted.layers.select
+            result = solve(mix, gap=max(MIX_GAP, self.limits.gap), time_limit_s=self._left(MIX_SECONDS), threads=1)
+            if result.status == "interrupted":
+                raise KeyboardInterrupt
+            if result.x is None:
+                return
+            chosen = self.restricted.usable()[result.x[mix.integer] > 0.5]
+            pattern = np.zeros(first.cost.size)
+            pattern[select[self.packages.choice[chosen]]] = 1.0
+            before = self.objective
+            if not self._complete(pattern[self.decided], first.lower, first.upper, frozenset()):
+                return
+            if self.objective >= before:
+                return
 
-    def _whole_point(self) -> tuple[Array, float] | None:
-        """Best whole point under the cuts and the present bounds, and a bound on all of them; None without any."""
-        left = self.limits.time_limit_s
+    def _left(self, most: float = np.inf) -> float | None:
+        """Seconds left, at most so many."""
+        limit = self.limits.time_limit_s
+        left = np.inf if limit is None else limit - (time.perf_counter() - self.begin)
+        return float(min(left, most)) if np.isfinite(min(left, most)) else None
+
+    def _whole_point(self, lower: Array, upper: Array, forced: frozenset[int]) -> tuple[Array, float] | None:
+        """Best whole point under the cuts and some bounds, and a bound on all of them; None without any."""
+        cuts = sorted(set(self.relaxation.inside) | set(range(max(0, self.pool.count - RECENT), self.pool.count)))
+        programme, kept = whole_programme(self.programme, self.pool, cuts, lower, upper, forced)
         result = solve(
-            self.relaxation.with_cuts(),
+            programme,
             gap=max(0.1 * self.limits.gap, 1e-9),
-            time_limit_s=None if left is None else left - (time.perf_counter() - self.begin),
+            time_limit_s=self._left(),
         )
         if result.status == "interrupted":
             raise KeyboardInterrupt
@@ -551,7 +612,9 @@ class Search:
             if result.status == "infeasible":
                 return None
             raise TimeLimitError
-        return self._rounded(result.x), result.bound
+        x = np.zeros(self.pool.layout.size)
+        x[kept] = result.x
+        return self._rounded(x), result.bound
 
 
 def _fraction(values: Array) -> float:

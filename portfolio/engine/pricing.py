@@ -1,0 +1,369 @@
+"""Pricing: the best package of every choice under the prices of the rows that link groups (Dantzig and Wolfe 1960).
+
+A package is a point z of a choice's polytope: its binary at one, its columns within their bounds and the rows of its group. All
+packages of all choices are priced by one linear programme without links between choices, kept warm: from one call to the next only
+costs move. Two memories save most calls: packages met before, and dual solutions met before, each of which bounds what any
+package of its choice can cost from below, whatever the prices (weak duality).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import highspy
+import numpy as np
+from scipy import sparse
+
+from portfolio.engine.highs import LinearProgram, SolverError, load, solve
+from portfolio.engine.programme import Array, Choice, Flags, Integers, TwoStage
+
+POSSIBLE = 1e-6
+"""What a choice's rows may miss by and still count as met; they are then relaxed by that much."""
+CERTIFICATES = 8
+"""Dual solutions remembered of each choice."""
+DIGITS = 9
+"""Decimals by which packages are told apart."""
+SPECK = 1e-9
+"""Reduced cost below zero that counts as rounding where a column has no upper bound."""
+
+
+@dataclass(frozen=True)
+class Layers:
+    """Programmes of all choices side by side.
+
+    Attributes
+    ----------
+    columns : (J, width)
+        First-stage columns of each choice, its binary first; padded by n, the number of first-stage columns.
+    lower, upper : (J, width)
+        Bounds, those of the binary both one; zero for padding.
+    group, select : (J,)
+        Group and binary of each choice.
+    local : (rows of the first stage,)
+        Rows that bind within one group alone and hold where all of it is zero.
+    """
+
+    columns: Integers
+    lower: Array
+    upper: Array
+    group: Integers
+    select: Integers
+    local: Flags
+
+    @property
+    def size(self) -> int:
+        """Number of choices."""
+        return int(self.group.size)
+
+
+def layers(programme: TwoStage) -> Layers:
+    """Arrange the choices of a programme."""
+    first, choices = programme.first, programme.choices
+    n, width = first.cost.size, 1 + max(c.others.size for c in choices)
+    columns = np.full((len(choices), width), n, dtype=np.int64)
+    for j, choice in enumerate(choices):
+        columns[j, 0] = choice.column
+        columns[j, 1 : 1 + choice.others.size] = choice.others
+    lower, upper = (np.append(bounds, 0.0)[columns] for bounds in (first.lower, first.upper))
+    lower[:, 0] = upper[:, 0] = 1.0
+    return Layers(
+        columns=columns,
+        lower=lower,
+        upper=upper,
+        group=np.array([c.group for c in choices], dtype=np.int64),
+        select=np.array([c.column for c in choices], dtype=np.int64),
+        local=_local_rows(programme),
+    )
+
+
+def _local_rows(programme: TwoStage) -> Flags:
+    first = programme.first
+    owner = np.full(first.cost.size, -1)
+    for choice in programme.choices:
+        owner[choice.column] = owner[choice.others] = choice.group
+    matrix = sparse.csr_array(first.matrix)
+    found = (first.row_lower <= 0) & (first.row_upper >= 0)
+    for row in np.flatnonzero(found):
+        owners = owner[matrix.indices[matrix.indptr[row] : matrix.indptr[row + 1]]]
+        found[row] = owners.size > 0 and owners[0] >= 0 and bool((owners == owners[0]).all())
+    return np.asarray(found)
+
+
+@dataclass(frozen=True)
+class Tables:
+    """The rows of every choice as dense tables padded with rows without effect.
+
+    Attributes
+    ----------
+    matrix : (J, height, width)
+    lower, upper : (J, height)
+    first : (J + 1,)
+        Where the rows of each choice start in the programme of all.
+    """
+
+    matrix: Array
+    lower: Array
+    upper: Array
+    first: Integers
+
+
+class Pricing:
+    """Packages of least reduced cost, and proven bounds on them."""
+
+    def __init__(self, programme: TwoStage) -> None:
+        self.layers = layers(programme)
+        size, self.width = self.layers.columns.shape
+        self.real = self.layers.columns < programme.first.cost.size
+        own, owner = _side_by_side(programme, self.layers)
+        self.own, self.possible = _without_impossible(own, owner, size)
+        self.start = np.concatenate([[0], np.cumsum(self.real.sum(axis=1))])
+        self.tables = _tables(self.own, owner, self.start, self.width)
+        height = self.tables.lower.shape[1]
+        self.dual = np.zeros((size, CERTIFICATES, height))
+        self.turn = np.zeros(size, dtype=np.int64)
+        self.inverse = np.zeros((size, CERTIFICATES, self.width, height))
+        self.met: list[dict[bytes, int]] = [{} for _ in range(size)]
+        self.base = np.full((size, CERTIFICATES), -np.inf)
+        self.weight = np.zeros((size, CERTIFICATES, self.width))
+        self.solver = load(self.own)
+        for option, value in (("threads", 1), ("solver", "simplex"), ("presolve", "off"), ("simplex_strategy", 4)):
+            self.solver.setOptionValue(option, value)
+
+    def bounds(self, q: Array, below: Array) -> Array:
+        """Lower bounds on the cost of any package of each choice at costs q (n,) of the first-stage columns.
+
+        Those under ``below`` (J,) are tightened by the prices that bases met before imply at these costs.
+        """
+        wanted = np.append(q, 0.0)[self.layers.columns]
+        reduced = wanted[:, None] - self.weight
+        held = self.base + _least(reduced, self.layers.lower[:, None], self.layers.upper[:, None]).sum(axis=2)
+        found = np.asarray(held.max(axis=1))
+        which = np.flatnonzero(found < below)
+        if which.size:
+            dual = np.matmul(wanted[which][:, None, None], self.inverse[which])[:, :, 0]
+            base, weight = self._worth(dual, which)
+            reduced = wanted[which][:, None] - weight
+            rest = _least(reduced, self.layers.lower[which][:, None], self.layers.upper[which][:, None]).sum(axis=2)
+            best = (base + rest).argmax(axis=1)
+            at = np.arange(which.size)
+            self._keep(which, base[at, best], weight[at, best])
+            found[which] = np.maximum(found[which], (base + rest)[at, best])
+        return found
+
+    def best(self, q: Array, which: Integers) -> tuple[Array, Array]:
+        """Least cost (choices,) and packages (choices, width) of some choices at costs q; their bases are remembered.
+
+        Raises
+        ------
+        SolverError
+            Where HiGHS finds no optimum.
+        """
+        layers = self.layers
+        wanted = np.append(q, 0.0)[layers.columns][which]
+        flat = np.concatenate([np.arange(self.start[j], self.start[j + 1]) for j in which]).astype(np.int32)
+        self.solver.changeColsCost(flat.size, flat, wanted[self.real[which]])
+        self.solver.run()
+        if self.solver.getModelStatus() != highspy.HighsModelStatus.kOptimal:
+            self.solver.clearSolver()
+            self.solver.run()
+        if self.solver.getModelStatus() != highspy.HighsModelStatus.kOptimal:
+            word = self.solver.modelStatusToString(self.solver.getModelStatus())
+            raise SolverError(f"pricing the packages of the first stage ended with status {word}")
+        solution = self.solver.getSolution()
+        package = np.zeros((which.size, self.width))
+        package[self.real[which]] = np.asarray(solution.col_value)[flat]
+        package = np.clip(package, layers.lower[which], layers.upper[which])
+        self._remember(which, np.asarray(solution.row_dual))
+        return (wanted * package).sum(axis=1), package
+
+    def _remember(self, which: Integers, dual: Array) -> None:
+        """Keep the prices of the choices' own rows as certificates, and their bases for other costs."""
+        first, height = self.tables.first, self.tables.lower.shape[1]
+        own = np.zeros((which.size, 1, height))
+        for n, j in enumerate(which):
+            own[n, 0, : first[j + 1] - first[j]] = dual[first[j] : first[j + 1]]
+        base, weight = self._worth(own, which)
+        self._keep(which, base[:, 0], weight[:, 0])
+        _, basic = self.solver.getBasicVariables()
+        basic = np.asarray(basic)
+        columns, rows = np.sort(basic[basic >= 0]), np.sort(-1 - basic[basic < 0])
+        for j in which:
+            of_columns = columns[np.searchsorted(columns, self.start[j]) : np.searchsorted(columns, self.start[j + 1])]
+            of_rows = rows[np.searchsorted(rows, first[j]) : np.searchsorted(rows, first[j + 1])]
+            self._invert(int(j), of_columns - self.start[j], of_rows - first[j])
+
+    def _invert(self, j: int, columns: Integers, rows: Integers) -> None:
+        """Keep the part of a basis' inverse that turns costs of columns into prices of rows."""
+        key = columns.tobytes() + b"|" + rows.tobytes()
+        height = int(self.tables.first[j + 1] - self.tables.first[j])
+        if key in self.met[j] or columns.size + rows.size != height:
+            return
+        matrix = self.tables.matrix[j][:height]
+        try:
+            inverse = np.linalg.inv(np.hstack([matrix[:, columns], np.eye(height)[:, rows]]))
+        except np.linalg.LinAlgError:  # bounds need no basis: a bound is lost, not wrong
+            return
+        at = len(self.met[j]) % CERTIFICATES
+        for old, place in list(self.met[j].items()):
+            if place == at:
+                del self.met[j][old]
+        self.met[j][key] = at
+        self.inverse[j, at] = 0.0
+        self.inverse[j, at, columns, :height] = inverse[: columns.size]
+
+    def _worth(self, dual: Array, which: Integers) -> tuple[Array, Array]:
+        """What prices (choices, c, height) of the choices' own rows are worth, and what they take off costs of columns.
+
+        Any prices prove a bound; those of a sign that the row has no limit for count as zero.
+        """
+        lower, upper = self.tables.lower[which][:, None], self.tables.upper[which][:, None]
+        limit = np.where(dual > 0, lower, upper)
+        dual = np.where(np.isinf(limit), 0.0, dual)
+        worth = (dual * np.where(np.isinf(limit), 0.0, limit)).sum(axis=2)
+        return worth, np.matmul(dual, self.tables.matrix[which])
+
+    def _keep(self, which: Integers, base: Array, weight: Array) -> None:
+        at = self.turn[which] % CERTIFICATES
+        self.base[which, at], self.weight[which, at] = base, weight
+        self.turn[which] += 1
+
+
+def _tables(own: LinearProgram, owner: Integers, start: Integers, width: int) -> Tables:
+    first = np.concatenate([[0], np.cumsum(np.bincount(owner, minlength=start.size - 1))])
+    height = max(1, int(np.diff(first).max()))
+    shape = (start.size - 1, height)
+    matrix, lower, upper = np.zeros((*shape, width)), np.full(shape, -np.inf), np.full(shape, np.inf)
+    rows = sparse.csr_array(own.matrix)
+    for j in range(shape[0]):
+        some = slice(int(first[j]), int(first[j + 1]))
+        size = some.stop - some.start
+        matrix[j, :size, : start[j + 1] - start[j]] = rows[some, int(start[j]) : int(start[j + 1])].toarray()
+        lower[j, :size], upper[j, :size] = own.row_lower[some], own.row_upper[some]
+    return Tables(matrix, lower, upper, first)
+
+
+def _least(reduced: Array, lower: Array, upper: Array) -> Array:
+    """Least of reduced cost times a column within its bounds."""
+    sure = np.where((reduced < 0) & np.isinf(upper) & (reduced > -SPECK), 0.0, reduced)
+    with np.errstate(invalid="ignore"):
+        return np.asarray(np.where(sure >= 0, sure * lower, np.where(sure == 0, 0.0, sure * upper)))
+
+
+def _side_by_side(programme: TwoStage, held: Layers) -> tuple[LinearProgram, Integers]:
+    """The rows of all choices, each over the columns of its own alone, and the choice each row is of."""
+    first = programme.first
+    rows = sparse.csr_array(sparse.csr_array(first.matrix)[np.flatnonzero(held.local)])
+    low, high = first.row_lower[held.local], first.row_upper[held.local]
+    by_column = sparse.csc_array(rows)
+    blocks, row_lower, row_upper = [], [], []
+    for j in range(held.size):
+        real = held.columns[j] < first.cost.size
+        part = sparse.csr_array(by_column[:, held.columns[j][real]])
+        used = _binding(part, low, high, held.lower[j][real], held.upper[j][real])
+        blocks.append(part[used])
+        row_lower.append(low[used])
+        row_upper.append(high[used])
+    real = held.columns < first.cost.size
+    program = LinearProgram(
+        cost=np.zeros(int(real.sum())),
+        offset=0.0,
+        matrix=sparse.csc_array(sparse.block_diag(blocks)),
+        row_lower=np.concatenate(row_lower),
+        row_upper=np.concatenate(row_upper),
+        lower=held.lower[real],
+        upper=held.upper[real],
+        integer=np.zeros(int(real.sum()), dtype=bool),
+    )
+    return program, np.repeat(np.arange(held.size), [one.size for one in row_lower])
+
+
+def _binding(matrix: sparse.csr_array, low: Array, high: Array, lower: Array, upper: Array) -> Integers:
+    """Rows that the bounds of their columns do not already imply."""
+    up, down = matrix.maximum(0.0), matrix.minimum(0.0)
+    reach = np.where(np.isinf(upper), 0.0, upper), np.isinf(upper).astype(float)
+    most = up @ reach[0] + down @ lower + np.where(up @ reach[1] > 0, np.inf, 0.0)
+    least = up @ lower + down @ reach[0] + np.where(down @ reach[1] < 0, -np.inf, 0.0)
+    return np.flatnonzero((most > high) | (least < low))
+
+
+def _without_impossible(program: LinearProgram, owner: Integers, choices: int) -> tuple[LinearProgram, Flags]:
+    """Free the rows of choices that cannot be made at all; which can (choices,)."""
+    rows = program.row_lower.size
+    elastic = replace(
+        program,
+        cost=np.concatenate([program.cost, np.ones(2 * rows)]),
+        matrix=sparse.csc_array(sparse.hstack([program.matrix, sparse.eye_array(rows), -sparse.eye_array(rows)])),
+        lower=np.concatenate([program.lower, np.zeros(2 * rows)]),
+        upper=np.concatenate([program.upper, np.full(2 * rows, np.inf)]),
+        integer=np.zeros(program.cost.size + 2 * rows, dtype=bool),
+    )
+    x = solve(elastic).x
+    if x is None:
+        raise SolverError("the rows of the first stage's choices could not be checked")
+    missing = x[program.cost.size :].reshape(2, rows).sum(axis=0)
+    worst = np.zeros(choices)
+    np.maximum.at(worst, owner, missing)
+    freed = worst[owner] > POSSIBLE
+    relaxed = replace(
+        program,
+        row_lower=np.where(freed, -np.inf, program.row_lower - missing),
+        row_upper=np.where(freed, np.inf, program.row_upper + missing),
+    )
+    return relaxed, worst <= POSSIBLE
+
+
+class Packages:
+    """Packages met so far, each once: ``choice`` (K,) and ``value`` (K, width), as many as ``count``."""
+
+    def __init__(self, pricing: Pricing) -> None:
+        self.pricing, self.layers = pricing, pricing.layers
+        self.choice = np.zeros(64, dtype=np.int64)
+        self.value = np.zeros((64, pricing.width))
+        self.count = 0
+        self.known: dict[bytes, int] = {}
+
+    def add(self, choice: int, value: Array) -> int:
+        """Number of a package, new or known."""
+        key = int(choice).to_bytes(4, "little") + (np.round(value, DIGITS) + 0.0).tobytes()
+        number = self.known.get(key)
+        if number is not None:
+            return number
+        if self.count == self.choice.size:
+            self.choice = np.concatenate([self.choice, np.zeros_like(self.choice)])
+            self.value = np.concatenate([self.value, np.zeros_like(self.value)])
+        number = self.known[key] = self.count
+        self.choice[number], self.value[number] = choice, value
+        self.count += 1
+        return number
+
+    def costs(self, q: Array) -> Array:
+        """Cost of every package at costs q (n,) of the first-stage columns."""
+        return self.weigh(q, np.arange(self.count))
+
+    def weigh(self, q: Array, which: Integers) -> Array:
+        """Cost of some packages."""
+        where = self.layers.columns[self.choice[which]]
+        return np.asarray((np.append(q, 0.0)[where] * self.value[which]).sum(axis=1))
+
+    def spread(self, which: Integers, n: int) -> sparse.csr_array:
+        """Some packages in first-stage columns, shape (packages, n)."""
+        where, value = self.layers.columns[self.choice[which]], self.value[which]
+        row, at = np.nonzero((value != 0) & (where < n))
+        return sparse.csr_array(sparse.coo_array((value[row, at], (row, where[row, at])), shape=(which.size, n)))
+
+
+def falls_apart(programme: TwoStage) -> bool:
+    """Whether a programme has choices, each branch lying within the binaries of one group."""
+    group = {c.column: c.group for c in programme.choices}
+    return bool(group) and all(
+        len({group.get(int(column), -1 - n) for n, column in enumerate(b.columns)}) == 1 and int(b.columns[0]) in group
+        for b in programme.branches
+    )
+
+
+def owners(choices: tuple[Choice, ...], size: int) -> Integers:
+    """Number of the choice that each binary makes, -1 for other columns."""
+    found = np.full(size, -1, dtype=np.int64)
+    for j, choice in enumerate(choices):
+        found[choice.column] = j
+    return found
