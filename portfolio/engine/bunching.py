@@ -2,33 +2,32 @@
 
 The recourse falls into pieces; pieces with one matrix have one :class:`Shape`. Right-hand sides, upper bounds and a few
 costs differ between its instances (piece x scenario). A basis is optimal for every instance for which it is feasible in
-both senses: a matrix product and a sign check for many instances at once (Wets 1988). Where it is dual feasible only,
-instances trickle down to neighbours by steps of the dual simplex method, whole groups at a time; bases once met
-are remembered, so that later passes hardly pivot.
+both senses: a product with its inverse and a sign check (Wets 1988). Each instance starts from the basis it had last;
+where that is dual feasible only, it goes on to neighbours by steps of the dual simplex method
+(:mod:`portfolio.engine.simplex`). Bases once met are remembered with their inverses, so that later passes hardly
+pivot, and those that no instance has any more are forgotten when there are too many.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import highspy
 import numpy as np
 from scipy import sparse
 
+from portfolio.engine import simplex
+from portfolio.engine.kernels import WIDTH
 from portfolio.engine.highs import LinearProgram, SolverError, load
 from portfolio.engine.programme import Array, Flags, Integers
+from portfolio.engine.simplex import Pieces, Pool, Small
 
-PRIMAL = 1e-9
-"""Infeasibility, relative to an instance's largest right-hand side, up to which a basis counts as feasible."""
 DUAL = 1e-9
 """Reduced cost, relative to the largest cost of a shape, up to which a basis counts as dual feasible."""
-PIVOT = 1e-7
-"""Least pivot."""
 STEPS = 300
 """Most dual simplex steps before HiGHS takes over."""
-BLOCK = 2_000_000
-"""Numbers in the inverses that are gathered at a time."""
+ROOM, MANY = 64, 2048
+"""Bases there is room for at first, and from how many on those that no instance has are forgotten."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +45,8 @@ class Shape:
     cost : (pieces, n)
     prices : (pieces * q, priced rows)
         The cost of a moving column is cost - prices @ mu.
+    label : (pieces,)
+        What their values are added up by.
     """
 
     matrix: Array
@@ -56,6 +57,7 @@ class Shape:
     columns: Integers
     cost: Array
     prices: sparse.csr_array
+    label: Integers
 
     @property
     def pieces(self) -> int:
@@ -63,279 +65,196 @@ class Shape:
         return int(self.rows.shape[0])
 
 
-class Bases:
-    """Bases of a shape met so far; the first has slacks alone. Variables are columns, then slacks.
+@dataclass(frozen=True)
+class Instances:
+    """Instances of all shapes in some scenarios.
 
     Attributes
     ----------
-    inverse : (K, m, m)
-    basic : (K, m)
-        Basic variables.
-    high : (K, b)
-        Bounded columns at their upper bound.
+    rows, upper : (blocks, rows of the programme, WIDTH), (blocks, columns of the programme, WIDTH)
+        Right-hand sides and upper bounds, side by side.
+    mu : (scenarios, priced rows)
+        Prices.
+    """
+
+    rows: Array
+    upper: Array
+    mu: Array
+
+
+class Bases:
+    """Bases of a shape met so far; the first has slacks alone, none of the columns at their bound.
+
+    ``last`` are the arrays (scenarios, pieces) that :meth:`start` gave out: the basis of each instance.
     """
 
     def __init__(self, shape: Shape) -> None:
         (m, n), b = shape.matrix.shape, shape.bounded.size
         self.shape = shape
-        self.whole = np.hstack([shape.matrix, -np.eye(m)])
-        self.cost = np.hstack([shape.cost, np.zeros((shape.pieces, m))])
-        self.tolerance = DUAL * (1.0 + float(np.abs(shape.cost).max(initial=0.0)))
-        self.place = np.full(n + m, -1)
-        self.place[shape.bounded] = np.arange(b)
-        self.end = np.where(self.place >= 0, 2 + self.place, 0)  # 0: no upper bound, 1: fixed at zero, 2 and on: bounds
-        self.end[n:][shape.equal] = 1
-        self.number: dict[bytes, int] = {}
-        self.children: dict[int, int] = {}
-        self.inverse, self.basic = np.zeros((16, m, m)), np.zeros((16, m), dtype=np.int64)
-        self.high = np.zeros((16, b), dtype=bool)
+        self.pieces = _pieces(shape)
+        self.pool = Pool(
+            np.zeros((0, m, m)), np.zeros((0, m), np.int32), np.zeros((0, b), bool), np.zeros(0, np.int64),
+            np.zeros(1, np.int32), np.zeros(1, np.int32),
+        )  # fmt: skip
+        self.last: list[Small] = []
+        self._move_to(ROOM, np.zeros(0, dtype=np.int64))
         self.add(np.arange(n, n + m), np.zeros(b, dtype=bool))
 
     @property
     def size(self) -> int:
         """Number of bases."""
-        return len(self.number)
+        return int(self.pool.size[0])
 
-    def add(self, basic: Integers, high: Flags) -> int:
-        """Number of a basis, new or known."""
-        basic = np.sort(basic)
-        key = basic.tobytes() + high.tobytes()
-        known = self.number.get(key)
-        if known is not None:
-            return known
-        k = self.size
-        if k == self.inverse.shape[0]:
-            self.inverse, self.basic, self.high = (
-                np.concatenate([old, np.zeros_like(old)]) for old in (self.inverse, self.basic, self.high)
-            )
-        self.inverse[k] = np.linalg.inv(self.whole[:, basic])
-        self.basic[k], self.high[k] = basic, high
-        self.number[key] = k
-        return k
-
-    def child(self, k: int, row: int, over: bool, entering: int) -> int:
-        """The neighbour of a basis where the variable of a row leaves and another enters."""
-        variables = self.whole.shape[1]
-        code = ((k * self.basic.shape[1] + row) * 2 + over) * variables + entering
-        known = self.children.get(code)
-        if known is None:
-            basic, high = self.basic[k].copy(), self.high[k].copy()
-            leaving = int(basic[row])
-            basic[row] = entering
-            if self.place[entering] >= 0:
-                high[self.place[entering]] = False
-            if over and self.place[leaving] >= 0:
-                high[self.place[leaving]] = True
-            known = self.children[code] = self.add(basic, high)
-        return known
-
-    def sign(self, which: Integers) -> Array:
-        """Sign of reduced costs under dual-feasible bases, (bases, n + m); 0 for slacks that are fixed."""
-        found = np.where(self.end == 1, 0.0, 1.0)[None].repeat(which.size, axis=0)
-        found[:, self.shape.bounded] = np.where(self.high[which], -1.0, 1.0)
-        return np.asarray(found)
-
-
-class Bunch:
-    """Instances of a shape in some scenarios: limits (right-hand sides, then upper bounds) and moved costs."""
-
-    def __init__(self, shape: Shape, rows: Array, upper: Array, mu: Array) -> None:
-        self.shape, scenarios, q = shape, rows.shape[1], shape.moving.size
-        m = shape.matrix.shape[0]
-        both = np.concatenate([rows[shape.rows], upper[shape.columns[:, shape.bounded]]], axis=1)
-        limits = np.ascontiguousarray(both.transpose(0, 2, 1)).reshape(-1, both.shape[1])
-        self.rows, self.upper = limits[:, :m], limits[:, m:]
-        self.piece = np.repeat(np.arange(shape.pieces), scenarios)
-        self.move = np.zeros((self.piece.size, q))
-        if q:
-            moved = -np.asarray(shape.prices @ mu).reshape(shape.pieces, q, scenarios)
-            self.move = np.ascontiguousarray(moved.transpose(0, 2, 1)).reshape(-1, q)
-        self.slack = PRIMAL * (1.0 + np.abs(limits).max(axis=1, initial=0.0))
-
-    @property
-    def count(self) -> int:
-        """Number of instances."""
-        return int(self.piece.size)
-
-    def solve(self, bases: Bases, last: Integers, *, same_costs: bool) -> Integers:
-        """Number of an optimal basis for every instance; ``last`` is where they start (-1: from the slacks).
-
-        With ``same_costs`` they were solved at these costs before, so that ``last`` is dual feasible.
-        """
-        basis = np.maximum(last, 0)
-        if not same_costs or (last < 0).any():
-            self._make_dual_feasible(bases, basis)
-        open_ = np.arange(self.count)
-        for _ in range(STEPS):
-            open_ = np.concatenate([self._step(bases, block, basis) for block in self._blocks(open_)] or [open_[:0]])
-            if open_.size == 0:
-                return basis
-        self._by_solver(bases, open_, basis)
-        return basis
-
-    def _blocks(self, which: Integers) -> Iterator[Integers]:
-        """Parts of some instances whose inverses fit into the cache of a processor."""
-        size = max(1, BLOCK // self.shape.matrix.shape[0] ** 2)
-        return (which[at : at + size] for at in range(0, which.size, size))
-
-    def _costs(self, bases: Bases, which: Integers) -> Array:
-        """Costs of all variables, shape (instances, n + m)."""
-        cost = bases.cost[self.piece[which]]
-        if self.shape.moving.size:
-            cost[:, self.shape.moving] += self.move[which]
-        return cost
-
-    def _reduced(self, bases: Bases, which: Integers, k: Integers, inverse: Array) -> tuple[Array, Array]:
-        """Row duals (instances, m) and reduced costs (instances, n + m) under bases."""
-        cost, basic = self._costs(bases, which), bases.basic[k]
-        row = np.matmul(np.take_along_axis(cost, basic, 1)[:, None], inverse)[:, 0]
-        reduced = cost - row @ bases.whole
-        np.put_along_axis(reduced, basic, 0.0, 1)
-        return row, reduced
-
-    def _values(self, bases: Bases, which: Integers, k: Integers, inverse: Array) -> Array:
-        """Values of basic variables, (instances, m)."""
-        rest = self.rows[which] - (bases.high[k] * self.upper[which]) @ self.shape.matrix[:, self.shape.bounded].T
-        return np.asarray(np.matmul(inverse, rest[:, :, None])[:, :, 0])
-
-    def _make_dual_feasible(self, bases: Bases, basis: Integers) -> None:
-        """Where costs moved so that a basis is not dual feasible, move columns to their other bounds.
-
-        Where that is not enough start from the slacks, or from HiGHS' basis.
-        """
-        for block in self._blocks(np.arange(self.count)):
-            self._repair(bases, block, basis)
-        lost = np.flatnonzero(basis < 0)
-        basis[lost] = 0
-        for block in self._blocks(lost):
-            self._repair(bases, block, basis)
-        self._by_solver(bases, lost[basis[lost] < 0], basis)
-
-    def _repair(self, bases: Bases, which: Integers, basis: Integers) -> None:
-        """Dual feasible bases by moving columns between their bounds; -1 where there is none."""
-        k, bounded = basis[which], self.shape.bounded
-        _, reduced = self._reduced(bases, which, k, bases.inverse[k])
-        off = reduced * bases.sign(k) < -bases.tolerance
-        flips = off[:, bounded]
-        off[:, bounded] = False
-        lost = off.any(axis=1)
-        basis[which[lost]] = -1
-        todo = np.flatnonzero(flips.any(axis=1) & ~lost)
-        if todo.size == 0:
-            return
-        marks = np.hstack([k[todo, None], flips[todo]])
-        kinds, label = np.unique(marks, axis=0, return_inverse=True)
-        found = [bases.add(bases.basic[kind[0]], bases.high[kind[0]] ^ (kind[1:] > 0)) for kind in kinds]
-        basis[which[todo]] = np.array(found)[label.ravel()]
-
-    def _step(self, bases: Bases, which: Integers, basis: Integers) -> Integers:
-        """One dual simplex step of the instances that their bases do not solve; which of them moved."""
-        k = basis[which]
-        inverse = bases.inverse[k]
-        values = self._values(bases, which, k, inverse)
-        ends = np.hstack([np.full((which.size, 1), np.inf), np.zeros((which.size, 1)), self.upper[which]])
-        high = np.take_along_axis(ends, bases.end[bases.basic[k]], 1)
-        excess = np.maximum(-values, values - high)
-        worst = excess.argmax(axis=1)
-        off = np.flatnonzero(excess[np.arange(which.size), worst] > self.slack[which])
-        if off.size:
-            worst = worst[off]
-            over = values[off, worst] > 0
-            entering = self._entering(bases, which[off], k[off], inverse[off], worst, over)
-            codes = np.stack([k[off], worst, over, entering], axis=1)
-            kinds, label = np.unique(codes, axis=0, return_inverse=True)
-            found = [bases.child(int(a), int(b), bool(c), int(d)) for a, b, c, d in kinds]
-            basis[which[off]] = np.array(found)[label.ravel()]
-        return which[off]
-
-    def _entering(
-        self, bases: Bases, which: Integers, k: Integers, inverse: Array, row: Integers, over: Flags
-    ) -> Integers:
-        """Ratio test: the variable that enters where that of a row leaves, over its upper bound or under zero."""
-        sign = bases.sign(k)
-        alpha = (inverse[np.arange(which.size), row] @ bases.whole) * sign * np.where(over, 1.0, -1.0)[:, None]
-        np.put_along_axis(alpha, bases.basic[k], 0.0, 1)
-        may = alpha > PIVOT
-        if not may.any(axis=1).all():
-            raise SolverError("a recourse problem is infeasible: the programme has no relatively complete recourse")
-        _, reduced = self._reduced(bases, which, k, inverse)
-        ratio = np.where(may, np.maximum(reduced * sign, 0.0) / np.where(may, alpha, 1.0), np.inf)
-        least = ratio.min(axis=1, keepdims=True)
-        return np.asarray(np.where(ratio <= least + 1e-12 * (1.0 + least), alpha, 0.0).argmax(axis=1))
-
-    def _by_solver(self, bases: Bases, which: Integers, basis: Integers) -> None:
-        """Optimal bases by HiGHS, one instance after the other."""
-        if which.size == 0:
-            return
-        m, n = self.shape.matrix.shape
-        solver = _small(self.shape)
-        columns, rows = np.arange(n, dtype=np.int32), np.arange(m, dtype=np.int32)
-        for j in which:
-            cost = self._costs(bases, np.array([j]))[0, :n]
-            upper = np.full(n, np.inf)
-            upper[self.shape.bounded] = np.maximum(self.upper[j], 0.0)
-            h = self.rows[j]
-            solver.clearSolver()
-            solver.changeColsCost(n, columns, cost)
-            solver.changeColsBounds(n, columns, np.zeros(n), upper)
-            solver.changeRowsBounds(m, rows, h, np.where(self.shape.equal, h, np.inf))
-            solver.run()
-            if solver.getModelStatus() != highspy.HighsModelStatus.kOptimal:
-                word = solver.modelStatusToString(solver.getModelStatus())
-                raise SolverError(f"a recourse problem ended with status {word}")
-            basis[j] = bases.add(*_basis(solver, self.shape))
-
-    def outcome(self, bases: Bases, basis: Integers) -> tuple[Array, Array]:
-        """Values (instances,) and row duals (instances, m) under optimal bases."""
-        value, duals = np.empty(self.count), np.empty(self.rows.shape)
-        for which in self._blocks(np.arange(self.count)):
-            k = basis[which]
-            row, reduced = self._reduced(bases, which, k, bases.inverse[k])
-            row = np.where(self.shape.equal, row, np.maximum(row, 0.0))
-            gain = np.where(bases.high[k], np.minimum(reduced[:, self.shape.bounded], 0.0), 0.0)
-            value[which] = (row * self.rows[which]).sum(axis=1) + (gain * self.upper[which]).sum(axis=1)
-            duals[which] = row
-        return value, duals
-
-    def columns(self, bases: Bases, basis: Integers) -> Array:
-        """Values of the columns, shape (instances, n), under optimal bases."""
-        m, n = self.shape.matrix.shape
-        found = np.zeros((self.count, n))
-        for which in self._blocks(np.arange(self.count)):
-            k = basis[which]
-            every = np.zeros((which.size, n + m))
-            every[:, self.shape.bounded] = bases.high[k] * self.upper[which]
-            values = np.maximum(self._values(bases, which, k, bases.inverse[k]), 0.0)
-            np.put_along_axis(every, bases.basic[k], values, 1)
-            found[which] = every[:, :n]
+    def start(self, scenarios: int) -> Small:
+        """Bases for the instances of some scenarios: none yet."""
+        found = np.full((scenarios, self.shape.pieces), -1, dtype=np.int32)
+        self.last.append(found)
         return found
 
+    def add(self, basic: Integers, high: Flags) -> int:
+        """Number of a basis, new or known.
 
-def _small(shape: Shape) -> highspy.Highs:
-    m, n = shape.matrix.shape
-    solver = load(
-        LinearProgram(
-            cost=np.zeros(n),
-            offset=0.0,
-            matrix=sparse.csc_array(shape.matrix),
-            row_lower=np.zeros(m),
-            row_upper=np.where(shape.equal, 0.0, np.inf),
-            lower=np.zeros(n),
-            upper=np.full(n, np.inf),
-            integer=np.zeros(n, dtype=bool),
+        Raises
+        ------
+        SolverError
+            Where it is singular.
+        """
+        if self.size == self.pool.mark.size:
+            self._make_room()
+        work = simplex.work(self.pieces)
+        work.basic[:], work.high[:] = np.sort(basic), high
+        k = int(simplex.add(self.pool, self.pieces, work))
+        if k < 0:
+            raise SolverError("a basis of a recourse problem is singular")
+        return k
+
+    def solve(self, given: Instances, live: Flags, moved: Flags, last: Small, found: Array) -> None:
+        """Bring ``last`` to optimal bases and add values to ``found`` (scenarios, labels).
+
+        Parameters
+        ----------
+        live : (scenarios, pieces)
+            False where limits are zero whatever the point: not looked at after the first time.
+        moved : (scenarios,)
+            Where prices moved since the last time.
+
+        Raises
+        ------
+        SolverError
+            Where an instance has no solution.
+        """
+        at, taken = 0, False
+        while True:
+            at, state = simplex.solve_all(
+                self.pool, self.pieces, *vars(given).values(), live, moved, last, found, STEPS, at, taken
+            )
+            if state == simplex.DONE:
+                return
+            if state == simplex.INFEASIBLE:
+                raise SolverError("a recourse problem is infeasible: the programme has no relatively complete recourse")
+            taken = state == simplex.OPEN
+            if taken:
+                block, piece, place = np.unravel_index(at, (given.rows.shape[0], self.shape.pieces, WIDTH))
+                last[int(block) * WIDTH + int(place), piece] = self._by_solver(given, int(block), int(piece), int(place))
+            else:
+                self._make_room()
+
+    def duals(self, mu: Array, live: Flags, last: Small, weight: Array, found: Array) -> None:
+        """Write row duals times ``weight`` (scenarios,) to zeros ``found`` (blocks, rows, WIDTH)."""
+        simplex.duals_of(self.pool, self.pieces, mu, live, last, weight, found)
+
+    def columns(self, given: Instances, last: Small, found: Array) -> None:
+        """Write the values of the columns to ``found`` (scenarios, columns)."""
+        simplex.columns_of(self.pool, self.pieces, given.rows, given.upper, last, found)
+
+    def _make_room(self) -> None:
+        """Forget bases that no instance has where that helps; else twice the room."""
+        held = np.unique(np.concatenate([np.zeros(1, np.int32), *(last.ravel() for last in self.last)]))
+        held = held[held >= 0]
+        room = self.pool.mark.size
+        if room < MANY or held.size > room // 2:
+            held, room = np.arange(self.size), 2 * room
+        place = np.zeros(self.size, dtype=np.int32)
+        place[held] = np.arange(held.size)
+        for last in self.last:
+            last[:] = np.where(last >= 0, place[last], last)
+        self._move_to(room, held)
+
+    def _move_to(self, room: int, held: Integers) -> None:
+        """Take some bases to a pool with that much room."""
+        old = self.pool
+        kept = [np.zeros((room, *part.shape[1:]), part.dtype) for part in old[:4]]
+        for part, before in zip(kept, old[:4], strict=True):
+            part[: held.size] = before[held]
+        table, mask = np.zeros(4 * room, np.int32), 4 * room - 1
+        for k, mark in enumerate(kept[3][: held.size]):
+            at = int(mark) & mask
+            while table[at]:
+                at = (at + 1) & mask
+            table[at] = k + 1
+        self.pool = Pool(*kept, table, np.array([held.size], np.int32))
+
+    def _by_solver(self, given: Instances, block: int, piece: int, place: int) -> int:
+        """Optimal basis of an instance by HiGHS."""
+        shape, n = self.shape, self.shape.matrix.shape[1]
+        cost, upper, h = shape.cost[piece].copy(), np.full(n, np.inf), given.rows[block, shape.rows[piece], place]
+        q = shape.moving.size
+        cost[shape.moving] -= shape.prices[piece * q : (piece + 1) * q] @ given.mu[block * WIDTH + place]
+        upper[shape.bounded] = given.upper[block, shape.columns[piece, shape.bounded], place]
+        solver = load(
+            LinearProgram(
+                cost=cost,
+                offset=0.0,
+                matrix=sparse.csc_array(shape.matrix),
+                row_lower=h,
+                row_upper=np.where(shape.equal, h, np.inf),
+                lower=np.zeros(n),
+                upper=upper,
+                integer=np.zeros(n, dtype=bool),
+            )
         )
+        for option, value in (("presolve", "off"), ("threads", 1), ("solver", "simplex")):
+            solver.setOptionValue(option, value)
+        solver.run()
+        if solver.getModelStatus() != highspy.HighsModelStatus.kOptimal:
+            word = solver.modelStatusToString(solver.getModelStatus())
+            raise SolverError(f"a recourse problem ended with status {word}")
+        return self.add(*_basis(solver, shape))
+
+
+def _pieces(shape: Shape) -> Pieces:
+    (m, n), b = shape.matrix.shape, shape.bounded.size
+    whole = sparse.csc_array(np.hstack([shape.matrix, -np.eye(m)]))
+    end = np.zeros(n + m, dtype=np.int64)
+    end[shape.bounded] = 2 + np.arange(b)
+    end[n:][shape.equal] = 1
+    prices = sparse.csr_array(shape.prices)
+    return Pieces(
+        start=whole.indptr.astype(np.int64),
+        index=whole.indices.astype(np.int64),
+        value=whole.data.astype(float),
+        end=end,
+        bounded=shape.bounded.astype(np.int64),
+        rows=np.ascontiguousarray(shape.rows, dtype=np.int64),
+        columns=np.ascontiguousarray(shape.columns, dtype=np.int64),
+        tops=np.ascontiguousarray(shape.columns[:, shape.bounded], dtype=np.int64),
+        cost=np.hstack([shape.cost, np.zeros((shape.pieces, m))]),
+        moving=shape.moving.astype(np.int64),
+        price_start=prices.indptr.astype(np.int64),
+        price_index=prices.indices.astype(np.int64),
+        price_value=prices.data.astype(float),
+        label=shape.label.astype(np.int64),
+        mark=np.random.default_rng(0).integers(0, 2**62, n + m + b),
+        tolerance=np.array([DUAL * (1.0 + float(np.abs(shape.cost).max(initial=0.0)))]),
     )
-    for option, value in (("presolve", "off"), ("threads", 1), ("solver", "simplex")):
-        solver.setOptionValue(option, value)
-    return solver
 
 
 def _basis(solver: highspy.Highs, shape: Shape) -> tuple[Integers, Flags]:
     """Basic variables and bounded columns at their bound, as HiGHS left them."""
     state = solver.getBasis()
     kind = highspy.HighsBasisStatus
-    columns = np.array([s == kind.kBasic for s in state.col_status])
-    rows = np.array([s == kind.kBasic for s in state.row_status])
+    columns = np.array([s == kind.kBasic for s in state.col_status], dtype=bool)
+    rows = np.array([s == kind.kBasic for s in state.row_status], dtype=bool)
     basic = np.concatenate([np.flatnonzero(columns), shape.matrix.shape[1] + np.flatnonzero(rows)])
     high = np.array([state.col_status[c] == kind.kUpper for c in shape.bounded], dtype=bool)
     return basic.astype(np.int64), high

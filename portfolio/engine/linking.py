@@ -8,14 +8,16 @@ of a component, one warm HiGHS model for all its scenarios, each with the basis 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import highspy
 import numpy as np
+import numpy.typing as npt
 from scipy import sparse
 from scipy.sparse import csgraph
 
 from portfolio.engine.highs import LinearProgram, SolverError, load
-from portfolio.engine.programme import Array, Integers, TwoStage
+from portfolio.engine.programme import Array, Flags, Integers, TwoStage
 
 
 @dataclass(frozen=True)
@@ -61,15 +63,18 @@ class Exact:
     bases: dict[int, highspy.HighsBasis] = field(default_factory=dict)
     solver: highspy.Highs | None = None
 
-    def solve(self, scenario: int, rows: Array, upper: Array) -> tuple[float, Array]:
-        """Value and row duals of the component under right-hand sides and bounds of the whole programme."""
-        solver = self._solver()
-        c = self.component
-        lower = rows[c.rows]
-        high = np.where(self.programme.equal[c.rows], lower, np.inf)
-        at, columns = np.arange(lower.size, dtype=np.int32), np.arange(c.columns.size, dtype=np.int32)
-        solver.changeRowsBounds(at.size, at, lower, high)
-        solver.changeColsBounds(columns.size, columns, np.zeros(columns.size), np.maximum(upper[c.columns], 0.0))
+    def solve(self, scenario: int, rows: Array, upper: Array) -> Array:
+        """Optimal prices of the component's linking rows under its right-hand sides and upper bounds.
+
+        Raises
+        ------
+        SolverError
+            Where HiGHS does not solve it.
+        """
+        solver, c = self._solver(), self.component
+        lower = np.ascontiguousarray(rows)
+        solver.changeRowsBounds(lower.size, self._rows, lower, np.where(self._equal, lower, np.inf))
+        solver.changeColsBounds(c.columns.size, self._columns, self._zeros, upper)
         held = self.bases.get(scenario)
         if held is not None:
             solver.setBasis(held)
@@ -81,11 +86,27 @@ class Exact:
             word = solver.modelStatusToString(solver.getModelStatus())
             raise SolverError(f"the recourse of scenario {scenario} ended with status {word}")
         self.bases[scenario] = solver.getBasis()
-        return solver.getInfo().objective_function_value, np.asarray(solver.getSolution().row_dual)
+        return np.asarray(solver.getSolution().row_dual)[c.priced]
 
     def columns(self) -> Array:
         """Values of the component's columns in the last solution."""
         return np.asarray(self._solver().getSolution().col_value)
+
+    @cached_property
+    def _equal(self) -> Flags:
+        return self.programme.equal[self.component.rows]
+
+    @cached_property
+    def _rows(self) -> npt.NDArray[np.int32]:
+        return np.arange(self.component.rows.size, dtype=np.int32)
+
+    @cached_property
+    def _columns(self) -> npt.NDArray[np.int32]:
+        return np.arange(self.component.columns.size, dtype=np.int32)
+
+    @cached_property
+    def _zeros(self) -> Array:
+        return np.zeros(self.component.columns.size)
 
     def _solver(self) -> highspy.Highs:
         if self.solver is None:

@@ -16,13 +16,15 @@ from itertools import pairwise
 import numpy as np
 from scipy import sparse
 
-from portfolio.engine.bunching import Bases, Bunch, Shape
-from portfolio.engine.effects import Effects, make_effects
+from portfolio.engine.bunching import Bases, Instances, Shape
+from portfolio.engine.effects import Effects, Moved, Stored, make_effects
+from portfolio.engine.kernels import WIDTH, one_by_one, side_by_side
 from portfolio.engine.linking import Component, Exact, components, connected
-from portfolio.engine.programme import Array, Integers, TwoStage
+from portfolio.engine.programme import Array, Flags, Integers, TwoStage
+from portfolio.engine.simplex import Small
 
-CHUNK = 512
-"""Most scenarios in a chunk."""
+CHUNK = 128
+"""Most scenarios in a chunk: what is computed for one stays near the processor."""
 LANES = 4
 """Most lanes; each remembers bases and warm models of its own."""
 CACHE = 400e6
@@ -42,14 +44,25 @@ def threads(wanted: int) -> int:
 
 @dataclass
 class _Chunk:
-    """A run of scenarios and what is remembered of it: last bases by shape, prices, last duals."""
+    """A run of scenarios and what is remembered of it.
+
+    Attributes
+    ----------
+    last : bases by shape, each (scenarios, pieces)
+    mu : (scenarios, priced rows)
+        Prices.
+    moved : (scenarios,)
+        Whether prices moved since the bases were found.
+    live : by shape, each (scenarios, pieces)
+        False for pieces whose limits are zero whatever the point, as in blocks of length zero.
+    """
 
     which: slice
-    last: list[Integers]
+    last: list[Small]
     mu: Array
-    settled: bool = False
-    duals: Array | None = None
-    cached: Array | None = None
+    moved: Flags
+    live: list[Flags] | None = None
+    cached: Stored | None = None
 
     @property
     def size(self) -> int:
@@ -71,29 +84,22 @@ class Passes:
     def __init__(self, programme: TwoStage, workers: ThreadPoolExecutor) -> None:
         self.programme = programme
         self.workers = workers
-        self.effects: Effects = make_effects(programme)
+        self.effects: Effects = make_effects(programme, _speck(programme))
         self.components: tuple[Component, ...] = components(programme)
-        self.shapes, self.alone = _shapes(programme, self.components)
+        self.shapes, self.alone = _shapes(programme)
         self.priced: Integers = np.flatnonzero(programme.priced)
-        chunks = [self._chunk(which) for which in _slices(programme.scenarios)]
-        self.lanes = [self._lane(chunks[n::LANES]) for n in range(min(LANES, len(chunks)))]
+        slices = list(_slices(programme.scenarios))
+        self.lanes = [self._lane(slices[n::LANES]) for n in range(min(LANES, len(slices)))]
 
-    def _lane(self, chunks: list[_Chunk]) -> _Lane:
+    def _lane(self, slices: list[slice]) -> _Lane:
         bases = [Bases(shape) for shape in self.shapes]
+        chunks = [self._chunk(which, bases) for which in slices]
         return _Lane(chunks, bases, [Exact(self.programme, c) for c in self.components])
 
-    def _chunk(self, which: slice) -> _Chunk:
+    def _chunk(self, which: slice, bases: list[Bases]) -> _Chunk:
         size = which.stop - which.start
-        last = [np.full(shape.pieces * size, -1, dtype=np.int64) for shape in self.shapes]
-        return _Chunk(which, last, np.zeros((self.priced.size, size)))
-
-    @cached_property
-    def held(self) -> list[bool]:
-        """Whether the pieces of each shape belong to components."""
-        rows = np.zeros(self.programme.matrix.shape[0], dtype=bool)
-        for c in self.components:
-            rows[c.rows] = True
-        return [bool(rows[shape.rows[0, 0]]) for shape in self.shapes]
+        last = [one.start(size) for one in bases]
+        return _Chunk(which, last, np.zeros((size, self.priced.size)), np.zeros(size, dtype=bool))
 
     @cached_property
     def cheaper(self) -> bool:
@@ -105,145 +111,131 @@ class Passes:
         """Whether the data of all scenarios are kept."""
         return self.programme.define.shape[1] * self.programme.scenarios * 8 <= CACHE
 
-    @cached_property
-    def speck(self) -> Array:
-        """What counts as zero in each row."""
-        found = np.zeros(self.programme.matrix.shape[0])
-        for products in (self.programme.indirect, self.programme.direct):
-            np.maximum.at(found, products.row, np.abs(products.coefficient))
-        return SPECK * found
-
-    def data(self, chunk: _Chunk) -> Array:
+    def data(self, chunk: _Chunk) -> Stored:
         """Data of a chunk."""
-        if chunk.cached is None:
-            data = self.programme.data(chunk.which)
-            if not self.keeps:
-                return data
-            chunk.cached = data
-        return chunk.cached
+        if chunk.cached is not None:
+            return chunk.cached
+        stored = self.effects.store(self.programme.data(chunk.which))
+        if chunk.live is None:
+            rows, columns = self.effects.moves(stored)
+            chunk.live = [
+                one_by_one(
+                    rows[:, shape.rows].any(axis=2) | columns[:, shape.columns[:, shape.bounded]].any(axis=2), chunk.size
+                )
+                for shape in self.shapes
+            ]
+        if self.keeps:
+            chunk.cached = stored
+        return stored
 
     def evaluate(self, x: Array, *, exact: bool) -> Array:
-        """Recourse at x, shape (scenarios, labels); the duals are kept for :meth:`gradient`.
+        """Recourse at x, shape (scenarios, labels); bases and prices are kept for :meth:`gradient`.
 
-        An exact pass solves what linking rows hold together as a whole; others keep its prices, which gives lower
-        bounds. Without linking rows every pass is exact.
+        An exact pass finds optimal prices of the linking rows at x first; others keep those there are, which gives
+        lower bounds. Without linking rows every pass is exact.
         """
         outcome = np.zeros((self.programme.scenarios, self.programme.labels))
-        list(self.workers.map(lambda lane: self._run(lane, x, exact, outcome), self.lanes))
+        moved = self.effects.at(x)
+        list(self.workers.map(lambda lane: self._run(lane, moved, exact, outcome), self.lanes))
         return outcome
 
-    def _run(self, lane: _Lane, x: Array, exact: bool, outcome: Array) -> None:
+    def _run(self, lane: _Lane, moved: Moved, exact: bool, outcome: Array) -> None:
         for chunk in lane.chunks:
-            self._evaluate(lane, chunk, x, exact, outcome)
+            self._evaluate(lane, chunk, moved, exact, outcome[chunk.which])
 
     def allocate(self, x: Array) -> Iterator[tuple[slice, Array]]:
         """Optimal recourse at x, exactly: scenarios, and all columns in them, shape (columns, scenarios)."""
         outcome = np.zeros((self.programme.scenarios, self.programme.labels))
+        moved = self.effects.at(x)
         for lane in self.lanes:
             for chunk in lane.chunks:
-                values = np.zeros((self.programme.cost.size, chunk.size))
-                self._evaluate(lane, chunk, x, True, outcome, values)
-                yield chunk.which, values
+                values = np.zeros((chunk.size, self.programme.cost.size))
+                self._evaluate(lane, chunk, moved, True, outcome[chunk.which], values)
+                yield chunk.which, values.T
 
     def gradient(self, weight: Array) -> Array:
         """Sum over the scenarios of weight times the subgradient of the last pass, shape (labels, x)."""
         found = np.zeros((self.programme.labels, self.programme.first.cost.size))
-        for parts in self.workers.map(
-            lambda lane: [self._gradient(c, weight[c.which]) for c in lane.chunks], self.lanes
-        ):
+        for parts in self.workers.map(lambda lane: list(self._gradients(lane, weight)), self.lanes):
             for part in parts:
                 found += part
         return found
 
-    def _gradient(self, chunk: _Chunk, weight: Array) -> Array:
-        used = np.flatnonzero(weight)
-        if used.size == 0 or chunk.duals is None:
-            return np.zeros((self.programme.labels, self.programme.first.cost.size))
-        data, duals = self.data(chunk), chunk.duals
-        if used.size < 0.5 * weight.size:
-            data, duals, weight = data[:, used], duals[:, used], weight[used]
-        return self.effects.adjoint(duals * weight, data)
-
-    def _evaluate(
-        self, lane: _Lane, chunk: _Chunk, x: Array, exact: bool, outcome: Array, columns: Array | None = None
-    ) -> None:
-        """Solve a chunk; ``columns`` takes the allocation of an exact pass."""
-        p, data = self.programme, self.data(chunk)
-        rows, upper = self.limits(x, data)
-        duals, values = np.empty_like(rows), np.zeros((p.labels, chunk.size))
-        if exact:
-            self._solve_components(lane, chunk, rows, upper, duals, values, columns)
-        for n, shape in enumerate(self.shapes):
-            if exact and self.held[n]:
-                continue
-            bunch = Bunch(shape, rows, upper, chunk.mu)
-            chunk.last[n] = bunch.solve(lane.bases[n], chunk.last[n], same_costs=chunk.settled or not self.held[n])
-            value, dual = bunch.outcome(lane.bases[n], chunk.last[n])
-            if columns is not None:
-                self._fill(columns, shape, bunch.columns(lane.bases[n], chunk.last[n]), chunk.size)
-            duals[shape.rows] = dual.reshape(shape.pieces, chunk.size, -1).transpose(0, 2, 1)
-            np.add.at(values, p.row_label[shape.rows[:, 0]], value.reshape(shape.pieces, chunk.size))
-        if not exact:
-            duals[self.priced] = chunk.mu
-            np.add.at(values, p.row_label[self.priced], chunk.mu * rows[self.priced])
-        self._lone_columns(chunk, upper, values, exact=exact)
-        if columns is not None:
-            columns[self.free] = np.where(p.cost[self.free, None] < 0, upper[self.free], 0.0)
-        chunk.duals, chunk.settled = duals, not exact
-        outcome[chunk.which] = values.T
+    def _gradients(self, lane: _Lane, weight: Array) -> Iterator[Array]:
+        for chunk in lane.chunks:
+            part = np.ascontiguousarray(weight[chunk.which], dtype=float)
+            if part.any():
+                stored = self.data(chunk)
+                duals = np.zeros((len(stored.rest), self.programme.matrix.shape[0], WIDTH))
+                duals[:, self.priced] = side_by_side(chunk.mu * part[:, None])
+                for n, bases in enumerate(lane.bases):
+                    bases.duals(chunk.mu, self._live(chunk, n), chunk.last[n], part, duals)
+                yield self.effects.adjoint(duals, stored)
 
     @staticmethod
-    def _fill(columns: Array, shape: Shape, values: Array, scenarios: int) -> None:
-        """Take the columns of a shape's pieces."""
-        columns[shape.columns] = values.reshape(shape.pieces, scenarios, -1).transpose(0, 2, 1)
+    def _live(chunk: _Chunk, n: int) -> Flags:
+        assert chunk.live is not None  # known since the data were first read
+        return chunk.live[n]
 
-    def limits(self, x: Array, data: Array) -> tuple[Array, Array]:
-        """Right-hand sides of rows and upper bounds of columns at x.
-
-        What tolerances of the first stage push a speck beyond zero counts as zero: values stay lower bounds.
-        """
-        p = self.programme
-        rows = self.effects.rows(x, data)
-        speck = np.where(p.equal, 0.0, self.speck)[:, None]
-        rows[(rows > 0) & (rows < speck)] = 0.0
-        moving = np.diff(p.upper_data.indptr) > 0
-        upper = np.where(moving, 0.0, p.upper)[:, None] + p.upper_data @ data
-        return rows, np.maximum(upper, 0.0)
-
-    def _solve_components(
-        self,
-        lane: _Lane,
-        chunk: _Chunk,
-        rows: Array,
-        upper: Array,
-        duals: Array,
-        values: Array,
-        columns: Array | None,
+    def _evaluate(
+        self, lane: _Lane, chunk: _Chunk, moved: Moved, exact: bool, found: Array, columns: Array | None = None
     ) -> None:
-        """Solve components as a whole: values, duals, and new prices."""
-        place = np.full(rows.shape[0], -1)
-        place[self.priced] = np.arange(self.priced.size)
-        for c, exact in zip(self.components, lane.exact, strict=True):
-            at = place[c.rows[c.priced]]
-            for s in range(chunk.size):
-                value, dual = exact.solve(chunk.which.start + s, rows[:, s], upper[:, s])
-                values[c.label, s] += value
-                duals[c.rows, s] = dual
-                chunk.mu[at, s] = dual[c.priced]
-                if columns is not None:
-                    columns[c.columns, s] = exact.columns()
-
-    def _lone_columns(self, chunk: _Chunk, upper: Array, values: Array, *, exact: bool) -> None:
-        """Add what columns in linking rows alone are worth at the prices (nothing, but for rounding), and free ones."""
+        """Add the values of a chunk to ``found`` (scenarios, labels); ``columns`` takes the allocation."""
         p = self.programme
-        columns = self.free if exact else self.alone
+        given = Instances(*self.effects.limits(moved, self.data(chunk)), chunk.mu)
+        if exact and self.components:
+            self._find_prices(lane, chunk, given, columns)
+        for n, bases in enumerate(lane.bases):
+            bases.solve(given, self._live(chunk, n), chunk.moved, chunk.last[n], found)
+            if columns is not None and not self.held[n]:
+                bases.columns(given, chunk.last[n], columns)
+        chunk.moved[:] = False
+        rows = one_by_one(given.rows[:, self.priced], chunk.size)
+        np.add.at(found.T, p.row_label[self.priced], (chunk.mu * rows).T)
+        self._add_lone_columns(given, found)
+        if columns is not None:
+            free = one_by_one(given.upper[:, self.free], chunk.size)
+            columns[:, self.free] = np.where(p.cost[self.free] < 0, free, 0.0)
+
+    def _find_prices(self, lane: _Lane, chunk: _Chunk, given: Instances, columns: Array | None) -> None:
+        """Optimal prices at these limits, component by component; ``columns`` takes their allocation.
+
+        With them the pieces alone are worth what the component is (strong duality), and duals of the pieces
+        with the prices are duals of the component.
+        """
+        for c, exact in zip(self.components, lane.exact, strict=True):
+            at = np.searchsorted(self.priced, c.rows[c.priced])
+            rows = one_by_one(given.rows[:, c.rows], chunk.size)
+            upper = one_by_one(given.upper[:, c.columns], chunk.size)
+            for s in range(chunk.size):
+                mu = exact.solve(chunk.which.start + s, rows[s], upper[s])
+                if (mu != chunk.mu[s, at]).any():
+                    chunk.mu[s, at], chunk.moved[s] = mu, True
+                if columns is not None:
+                    columns[s, c.columns] = exact.columns()
+
+    def _add_lone_columns(self, given: Instances, found: Array) -> None:
+        """Add what columns in no piece are worth at the prices: in linking rows alone (nothing but for rounding), free.
+
+        Without an upper bound a cost below zero is rounding too, or the prices would be worth nothing.
+        """
+        p, columns = self.programme, self.alone
         if columns.size == 0:
             return
         linking = sparse.csr_array(p.matrix[self.priced][:, columns])
-        reduced = p.cost[columns][:, None] - linking.T @ chunk.mu
-        noise = 1e-9 * (1.0 + np.abs(p.cost[columns]).max(initial=0.0) + np.abs(chunk.mu).max(initial=0.0))
-        pays = (reduced < 0) & (np.isfinite(upper[columns]) | (reduced < -noise))
-        np.add.at(values, p.label[columns], np.where(pays, reduced * np.where(pays, upper[columns], 0.0), 0.0))
+        reduced = p.cost[columns] - given.mu @ linking
+        upper = one_by_one(given.upper[:, columns], len(given.mu))
+        noise = 1e-9 * (1.0 + np.abs(p.cost[columns]).max(initial=0.0) + np.abs(given.mu).max(initial=0.0))
+        pays = (reduced < 0) & (np.isfinite(upper) | (reduced < -noise))
+        np.add.at(found.T, p.label[columns], np.where(pays, reduced * np.where(pays, upper, 0.0), 0.0).T)
+
+    @cached_property
+    def held(self) -> list[bool]:
+        """Whether the pieces of each shape belong to components."""
+        rows = np.zeros(self.programme.matrix.shape[0], dtype=bool)
+        for c in self.components:
+            rows[c.rows] = True
+        return [bool(rows[shape.rows[0, 0]]) for shape in self.shapes]
 
     @cached_property
     def free(self) -> Integers:
@@ -253,6 +245,17 @@ class Passes:
         return np.flatnonzero(~held)
 
 
+def _speck(programme: TwoStage) -> Array:
+    """What counts as zero in each row; nothing in equalities.
+
+    What tolerances of the first stage push a speck beyond zero counts as zero: values stay lower bounds.
+    """
+    found = np.zeros(programme.matrix.shape[0])
+    for products in (programme.indirect, programme.direct):
+        np.maximum.at(found, products.row, np.abs(products.coefficient))
+    return np.where(programme.equal, 0.0, SPECK * found)
+
+
 def _slices(scenarios: int) -> Iterator[slice]:
     """Chunks of about one size, at least two where there is enough for two threads."""
     count = max(-(-scenarios // CHUNK), min(2, scenarios))
@@ -260,7 +263,7 @@ def _slices(scenarios: int) -> Iterator[slice]:
     return (slice(int(a), int(b)) for a, b in pairwise(ends))
 
 
-def _shapes(programme: TwoStage, linked: tuple[Component, ...]) -> tuple[list[Shape], Integers]:
+def _shapes(programme: TwoStage) -> tuple[list[Shape], Integers]:
     """Pieces by shape, and the columns that are in linking rows alone."""
     free = np.flatnonzero(~programme.priced)
     matrix = sparse.csr_array(programme.matrix[free])
@@ -271,9 +274,6 @@ def _shapes(programme: TwoStage, linked: tuple[Component, ...]) -> tuple[list[Sh
     moving[np.unique(prices.indices)] = True
     bounded = np.isfinite(programme.upper) | (np.diff(programme.upper_data.indptr) > 0)
     columns_of = _members(column_part)
-    together = np.zeros(programme.matrix.shape[0], dtype=bool)
-    for component in linked:
-        together[component.rows] = True
     for part, at in _members(row_part).items():
         rows, columns = free[at], columns_of.get(part, np.zeros(0, dtype=np.int64))
         dense = matrix[at][:, columns].toarray()
@@ -297,6 +297,7 @@ def _shapes(programme: TwoStage, linked: tuple[Component, ...]) -> tuple[list[Sh
                 columns=columns,
                 cost=programme.cost[columns],
                 prices=sparse.csr_array(prices[:, columns[:, q].ravel()].T),
+                label=programme.row_label[rows[:, 0]],
             )
         )
     return found, np.flatnonzero(~inside)
