@@ -21,7 +21,7 @@ from portfolio.engine.passes import Passes
 from portfolio.engine.pricing import Packages, Pricing, falls_apart
 from portfolio.engine.programme import Array, Integers, TwoStage
 from portfolio.engine.protocol import Limits
-from portfolio.engine.relaxation import Point, Relaxation, whole_programme
+from portfolio.engine.relaxation import Point, Relaxation, relaxed, whole_programme
 from portfolio.engine.restricted import Restricted
 
 WHOLE = 1e-6
@@ -40,10 +40,12 @@ MIXES = 8
 """Most rounds of mixing packages before the search branches."""
 MIX_GAP = 0.005
 """Gap to which packages are mixed."""
-MIX_SECONDS = 5.0
+MIX_SECONDS = 1.5
 """Most seconds for one round."""
 RECENT = 50
 """Cuts last made that count for the best point of a pattern besides those in the relaxation."""
+NEARLY = 0.3
+"""Part of the gap asked for to which the best point of a pattern is looked for."""
 PATTERN = 4
 """Most rounds for the best point of one pattern of the branches."""
 COARSE_BOUND = 1e-5
@@ -562,12 +564,21 @@ class Search:
             if found is None:
                 break
             x, lowest = found
-            if lowest >= self.cutoff:
-                break
             value = self._worth(x)
             if value - lowest <= max(0.1 * self.tolerance, 1e-9 * abs(value)):
                 break
         return True
+
+    def _reach(self, lower: Array, upper: Array) -> Array:
+        """Upper bounds without the columns of choices that cannot be made."""
+        if self.packages is None:
+            return upper
+        owned, reached = np.zeros(upper.size, dtype=bool), np.zeros(upper.size, dtype=bool)
+        for choice in self.programme.choices:
+            owned[choice.others] = True
+            if upper[choice.column] > 0.5:
+                reached[choice.others] = True
+        return np.where(owned & ~reached, lower, upper)
 
     def _mix(self) -> None:
         """Whole portfolios from the packages met so far, completed and evaluated, as long as they are new and pay."""
@@ -598,12 +609,14 @@ class Search:
         return float(min(left, most)) if np.isfinite(min(left, most)) else None
 
     def _whole_point(self, lower: Array, upper: Array, forced: frozenset[int]) -> tuple[Array, float] | None:
-        """Best whole point under the cuts and some bounds, and a bound on all of them; None without any."""
+        """Best whole point under the cuts and some bounds, and a bound on all of them; None without one that pays."""
         cuts = sorted(set(self.relaxation.inside) | set(range(max(0, self.pool.count - RECENT), self.pool.count)))
-        programme, kept = whole_programme(self.programme, self.pool, cuts, lower, upper, forced)
+        programme, kept = whole_programme(self.programme, self.pool, cuts, lower, self._reach(lower, upper), forced)
+        if solve(relaxed(programme)).objective >= self.cutoff:
+            return None
         result = solve(
             programme,
-            gap=max(0.1 * self.limits.gap, 1e-9),
+            gap=max(NEARLY * self.limits.gap, 1e-9),
             time_limit_s=self._left(),
         )
         if result.status == "interrupted":
@@ -612,6 +625,8 @@ class Search:
             if result.status == "infeasible":
                 return None
             raise TimeLimitError
+        if result.bound >= self.cutoff:
+            return None
         x = np.zeros(self.pool.layout.size)
         x[kept] = result.x
         return self._rounded(x), result.bound
