@@ -15,7 +15,7 @@ import numpy as np
 from scipy import sparse
 
 from portfolio.engine.highs import LinearProgram, SolverError, load, solve
-from portfolio.engine.programme import Array, Choice, Flags, Integers, TwoStage
+from portfolio.engine.programme import Array, Flags, Integers, TwoStage
 
 POSSIBLE = 1e-6
 """What a choice's rows may miss by and still count as met; they are then relaxed by that much."""
@@ -119,7 +119,6 @@ class Pricing:
         self.start = np.concatenate([[0], np.cumsum(self.real.sum(axis=1))])
         self.tables = _tables(self.own, owner, self.start, self.width)
         height = self.tables.lower.shape[1]
-        self.dual = np.zeros((size, CERTIFICATES, height))
         self.turn = np.zeros(size, dtype=np.int64)
         self.inverse = np.zeros((size, CERTIFICATES, self.width, height))
         self.met: list[dict[bytes, int]] = [{} for _ in range(size)]
@@ -175,6 +174,72 @@ class Pricing:
         package = np.clip(package, layers.lower[which], layers.upper[which])
         self._remember(which, np.asarray(solution.row_dual))
         return (wanted * package).sum(axis=1), package
+
+    def split(self, j: int, place: int) -> int:
+        """Divide a choice by a binary column of its: it keeps the column at zero, a new choice has it at one; its number.
+
+        What is remembered of the choice holds for both.
+        """
+        new, layers = self.layers.size, self.layers
+        self.layers = replace(
+            layers,
+            columns=np.vstack([layers.columns, layers.columns[j]]),
+            lower=np.vstack([layers.lower, layers.lower[j]]),
+            upper=np.vstack([layers.upper, layers.upper[j]]),
+            group=np.append(layers.group, layers.group[j]),
+            select=np.append(layers.select, layers.select[j]),
+        )
+        self.layers.upper[j, place], self.layers.lower[new, place] = 0.0, 1.0
+        tables, some = self.tables, slice(int(self.tables.first[j]), int(self.tables.first[j + 1]))
+        rows, size = some.stop - some.start, int(self.real[j].sum())
+        self.tables = Tables(
+            *(np.concatenate([whole, whole[[j]]]) for whole in (tables.matrix, tables.lower, tables.upper)),
+            np.append(tables.first, tables.first[-1] + rows),
+        )
+        for name in ("real", "possible", "turn", "inverse", "base", "weight"):
+            whole = getattr(self, name)
+            setattr(self, name, np.concatenate([whole, whole[[j]]]))
+        self.met.append(dict(self.met[j]))
+        at = int(self.start[j]) + place
+        self.solver.changeColBounds(at, 0.0, 0.0)
+        first = int(self.start[-1])
+        self.start = np.append(self.start, first + size)
+        low, high = self.layers.lower[new][self.real[new]], self.layers.upper[new][self.real[new]]
+        nothing = np.zeros(size, dtype=np.int32)
+        self.solver.addCols(size, np.zeros(size), low, high, 0, nothing, nothing[:0], np.zeros(0))
+        block = sparse.csr_array(self.tables.matrix[new][:rows, :size])
+        self.solver.addRows(
+            rows,
+            self.tables.lower[new][:rows],
+            self.tables.upper[new][:rows],
+            block.nnz,
+            block.indptr[:-1].astype(np.int32),
+            (block.indices + first).astype(np.int32),
+            block.data,
+        )
+        self._check(j)
+        self._check(new)
+        return new
+
+    def _check(self, j: int) -> None:
+        """Whether a choice is still possible once it is divided; the rows of one that is not are freed."""
+        rows, size = int(self.tables.first[j + 1] - self.tables.first[j]), int(self.real[j].sum())
+        alone = LinearProgram(
+            cost=np.zeros(size),
+            offset=0.0,
+            matrix=sparse.csc_array(self.tables.matrix[j][:rows, :size]),
+            row_lower=self.tables.lower[j][:rows],
+            row_upper=self.tables.upper[j][:rows],
+            lower=self.layers.lower[j][:size],
+            upper=self.layers.upper[j][:size],
+            integer=np.zeros(size, dtype=bool),
+        )
+        if solve(alone).x is None:
+            self.possible[j] = False
+            at = np.arange(self.tables.first[j], self.tables.first[j + 1], dtype=np.int32)
+            self.solver.changeRowsBounds(rows, at, np.full(rows, -np.inf), np.full(rows, np.inf))
+            own = np.arange(self.start[j], self.start[j + 1], dtype=np.int32)
+            self.solver.changeColsCost(size, own, np.zeros(size))
 
     def _remember(self, which: Integers, dual: Array) -> None:
         """Keep the prices of the choices' own rows as certificates, and their bases for other costs."""
@@ -313,10 +378,13 @@ def _without_impossible(program: LinearProgram, owner: Integers, choices: int) -
 
 
 class Packages:
-    """Packages met so far, each once: ``choice`` (K,) and ``value`` (K, width), as many as ``count``."""
+    """Packages met so far, each once: ``choice`` (K,) and ``value`` (K, width), as many as ``count``.
+
+    The choice of a package that a division has left out is -1.
+    """
 
     def __init__(self, pricing: Pricing) -> None:
-        self.pricing, self.layers = pricing, pricing.layers
+        self.pricing = pricing
         self.choice = np.zeros(64, dtype=np.int64)
         self.value = np.zeros((64, pricing.width))
         self.count = 0
@@ -324,7 +392,7 @@ class Packages:
 
     def add(self, choice: int, value: Array) -> int:
         """Number of a package, new or known."""
-        key = int(choice).to_bytes(4, "little") + (np.round(value, DIGITS) + 0.0).tobytes()
+        key = self._key(choice, value)
         number = self.known.get(key)
         if number is not None:
             return number
@@ -336,18 +404,35 @@ class Packages:
         self.count += 1
         return number
 
+    def split(self, j: int, place: int) -> None:
+        """Divide a choice by a binary column: its packages go with it, with the new choice, or out of use."""
+        new = self.pricing.split(j, place)
+        for k in np.flatnonzero(self.choice[: self.count] == j):
+            part = self.value[k, place]
+            if part > 1.0 - 1e-9:
+                self.choice[k] = new
+            elif part > 1e-9:
+                self.choice[k] = -1
+        self.known = {
+            self._key(int(c), v): k for k, (c, v) in enumerate(zip(self.choice, self.value, strict=True)) if k < self.count
+        }
+
+    @staticmethod
+    def _key(choice: int, value: Array) -> bytes:
+        return choice.to_bytes(4, "little", signed=True) + (np.round(value, DIGITS) + 0.0).tobytes()
+
     def costs(self, q: Array) -> Array:
         """Cost of every package at costs q (n,) of the first-stage columns."""
         return self.weigh(q, np.arange(self.count))
 
     def weigh(self, q: Array, which: Integers) -> Array:
         """Cost of some packages."""
-        where = self.layers.columns[self.choice[which]]
+        where = self.pricing.layers.columns[self.choice[which]]
         return np.asarray((np.append(q, 0.0)[where] * self.value[which]).sum(axis=1))
 
     def spread(self, which: Integers, n: int) -> sparse.csr_array:
         """Some packages in first-stage columns, shape (packages, n)."""
-        where, value = self.layers.columns[self.choice[which]], self.value[which]
+        where, value = self.pricing.layers.columns[self.choice[which]], self.value[which]
         row, at = np.nonzero((value != 0) & (where < n))
         return sparse.csr_array(sparse.coo_array((value[row, at], (row, where[row, at])), shape=(which.size, n)))
 
@@ -359,11 +444,3 @@ def falls_apart(programme: TwoStage) -> bool:
         len({group.get(int(column), -1 - n) for n, column in enumerate(b.columns)}) == 1 and int(b.columns[0]) in group
         for b in programme.branches
     )
-
-
-def owners(choices: tuple[Choice, ...], size: int) -> Integers:
-    """Number of the choice that each binary makes, -1 for other columns."""
-    found = np.full(size, -1, dtype=np.int64)
-    for j, choice in enumerate(choices):
-        found[choice.column] = j
-    return found

@@ -13,7 +13,7 @@ from scipy import sparse
 
 from portfolio.engine.cuts import CutPool
 from portfolio.engine.highs import LinearProgram, SolverError, load
-from portfolio.engine.pricing import Packages, owners
+from portfolio.engine.pricing import Layers, Packages
 from portfolio.engine.programme import Array, Flags, Integers, TwoStage
 from portfolio.engine.relaxation import MOST, VIOLATION, Point, slackest
 
@@ -39,7 +39,6 @@ class Restricted:
     def __init__(self, programme: TwoStage, pool: CutPool, packages: Packages, accuracy: float) -> None:
         self.programme, self.pool, self.layout = programme, pool, pool.layout
         self.packages, self.pricing = packages, packages.pricing
-        self.layers = self.pricing.layers
         self.accuracy = accuracy
         n = self.layout.x
         first = programme.first
@@ -49,13 +48,14 @@ class Restricted:
         owned = np.zeros(n + 1, dtype=bool)
         owned[self.layers.columns] = True
         self.free = np.concatenate([np.flatnonzero(~owned[:n]), np.arange(n, self.layout.size)])
-        self.made_by = owners(programme.choices, n)
         self.allowed = self.pricing.possible.copy()
         self.needed = np.zeros(self.groups, dtype=bool)
         self.held: list[int] = []
+        self.open = np.zeros(0, dtype=bool)
         self.inside: list[int] = []
         self.known = 0
         self.lower, self.upper = first.lower.copy(), first.upper.copy()
+        self.forced: frozenset[int] = frozenset()
         self.scale = 1.0
         self.base = self.global_rows.size + self.groups
         self.solver = load(self._empty())
@@ -64,33 +64,41 @@ class Restricted:
 
     # -- what the search asks for -------------------------------------------------------------------------------
 
+    @property
+    def layers(self) -> Layers:
+        """Programmes of the choices as divided so far."""
+        return self.pricing.layers
+
     def restrict(self, lower: Array, upper: Array, forced: frozenset[int]) -> None:
         """Set which choices may be made, and the groups in which one has to be, from bounds of the binaries."""
         select, group = self.layers.select, self.layers.group
         allowed = self.pricing.possible & (upper[select] > 0.5)
         needed = np.zeros(self.groups, dtype=bool)
-        for j in np.flatnonzero(lower[select] > 0.5):
-            needed[group[j]] = True
-            allowed &= (group != group[j]) | (np.arange(group.size) == j)
-        for branch in forced:
-            made = self.made_by[self.programme.branches[branch].columns]
-            needed[group[made[0]]] = True
-            inside = np.zeros(group.size, dtype=bool)
-            inside[made] = True
-            allowed &= (group != group[made[0]]) | inside
-        self.lower, self.upper = lower, upper
-        held = self.packages.choice[np.array(self.held, dtype=np.int64)]
-        moved = np.flatnonzero(allowed[held] != self.allowed[held])
+        held = [select == column for column in np.unique(select[lower[select] > 0.5])]
+        for inside in held + [np.isin(select, self.programme.branches[b].columns) for b in forced]:
+            own = group[int(inside.argmax())]
+            needed[own] = True
+            allowed &= (group != own) | inside
+        self.lower, self.upper, self.forced = lower, upper, forced
+        open_ = self._open(allowed, np.array(self.held, dtype=np.int64))
+        moved = np.flatnonzero(open_ != self.open)
         if moved.size:
             where = (self._first_package + moved).astype(np.int32)
-            top = np.where(allowed[held[moved]], np.inf, 0.0)
-            self.solver.changeColsBounds(where.size, where, np.zeros(where.size), top)
+            self.solver.changeColsBounds(where.size, where, np.zeros(where.size), np.where(open_[moved], np.inf, 0.0))
+            self.open = open_
         for g in np.flatnonzero(needed != self.needed):
             self.solver.changeRowBounds(self.global_rows.size + int(g), 1.0 if needed[g] else -np.inf, 1.0)
         self.allowed, self.needed = allowed, needed
 
+    def _open(self, allowed: Flags, which: Integers) -> Flags:
+        """Which of some packages may be used where some choices may be made."""
+        choice = self.packages.choice[which]
+        return np.asarray(allowed[choice] & (choice >= 0))
+
     def solve(self) -> Point | None:
         """Solve, with every pooled cut that the solution violates; None where a group has no choice left it needs."""
+        if self.allowed.size < self.layers.size:
+            self.restrict(self.lower, self.upper, self.forced)
         if not np.isin(np.flatnonzero(self.needed), self.layers.group[self.allowed]).all():
             return None
         while True:
@@ -135,7 +143,7 @@ class Restricted:
 
     def usable(self) -> Integers:
         """Packages met so far that may be used at present."""
-        return np.flatnonzero(self.allowed[self.packages.choice[: self.packages.count]])
+        return np.flatnonzero(self._open(self.allowed, np.arange(self.packages.count)))
 
     def snapshot(self) -> None:
         """Nothing is worth keeping: the model is small."""
@@ -182,7 +190,7 @@ class Restricted:
         """Add packages met before that pay; whether there are any."""
         p = self.packages
         reduced = p.costs(q) - sigma[self.layers.group[p.choice[: p.count]]]
-        reduced[~self.allowed[p.choice[: p.count]]] = 0.0
+        reduced[~self._open(self.allowed, np.arange(p.count))] = 0.0
         reduced[self.held] = 0.0
         pays = np.flatnonzero(reduced < -1e-7 * self.scale)
         if pays.size == 0:
@@ -208,8 +216,32 @@ class Restricted:
             mix = self.packages.spread(np.array(self.held, dtype=np.int64)[used], n)
             found[:n] += x[first:][used] @ mix
         reduced = np.zeros(self.layout.size)
-        reduced[self.layers.select] = np.where(np.isfinite(least), np.maximum(least, 0.0), 0.0)
+        by_select = np.full(n, np.inf)
+        np.minimum.at(by_select, self.layers.select, least)
+        reduced[:n] = np.where(np.isfinite(by_select), np.maximum(by_select, 0.0), 0.0)
         return Point(bound, found, reduced)
+
+    def divide(self) -> int:
+        """Divide the choices whose packages in the last solution use a binary in part; how many.
+
+        A whole first stage uses it or not, so that each point of it is in one of the two; the mix of packages that use it in part is
+        cut off. This holds everywhere in the search.
+        """
+        p, first = self.packages, self._first_package
+        x = np.asarray(self.solver.getSolution().col_value)[first:]
+        whole = np.append(self.programme.first.integer, False)
+        worst: dict[int, tuple[float, int]] = {}
+        for n in np.flatnonzero(x > 1e-6):
+            k = self.held[n]
+            j = int(p.choice[k])
+            value = p.value[k]
+            part = np.where(whole[self.layers.columns[j]], np.minimum(value, 1.0 - value), 0.0)
+            place = int(part.argmax())
+            if part[place] > 1e-6 and float(x[n] * part[place]) > worst.get(j, (0.0, 0))[0]:
+                worst[j] = float(x[n] * part[place]), place
+        for j, (_, place) in sorted(worst.items()):
+            p.split(j, place)
+        return len(worst)
 
     # -- the model ----------------------------------------------------------------------------------------------
 
@@ -294,18 +326,19 @@ class Restricted:
             parts.append(sparse.csr_array(spread @ self.pool.rows[self.inside][:, :n].T))
         block = sparse.csr_array(sparse.hstack(parts))
         cost = spread @ self.programme.first.cost
-        top = np.where(self.allowed[choice], np.inf, 0.0)
+        open_ = self._open(self.allowed, numbers)
         self.solver.addCols(
             numbers.size,
             np.asarray(cost),
             np.zeros(numbers.size),
-            top,
+            np.where(open_, np.inf, 0.0),
             block.nnz,
             block.indptr[:-1].astype(np.int32),
             block.indices.astype(np.int32),
             block.data,
         )
         self.held += which
+        self.open = np.append(self.open, open_)
 
     def _add_new(self) -> None:
         """Put cuts into the model that it has never had."""
@@ -353,6 +386,7 @@ class Restricted:
         leave: Integers = np.sort([k for k in order[: len(self.held) - FULL // 2] if not basic[k]])
         self.solver.deleteCols(leave.size, (first + leave).astype(np.int32))
         gone = set(leave.tolist())
+        self.open = np.delete(self.open, leave)
         self.held = [k for n, k in enumerate(self.held) if n not in gone]
         start = highspy.HighsBasis()
         start.col_status = [s for n, s in enumerate(status) if n - first not in gone]

@@ -44,6 +44,10 @@ MIX_SECONDS = 1.5
 """Most seconds for one round."""
 RECENT = 50
 """Cuts last made that count for the best point of a pattern besides those in the relaxation."""
+DIVISIONS = 4
+"""Most rounds of dividing choices at a node."""
+MANIFOLD = 5
+"""Choices, in those there were at first, beyond which none is divided."""
 NEARLY = 0.3
 """Part of the gap asked for to which the best point of a pattern is looked for."""
 PATTERN = 4
@@ -284,6 +288,11 @@ class Search:
                 renewals, value, certain, inner = renewals + 1, now, True, trial
             elif now < value:
                 value, certain, inner = now, exact, trial
+        while self._divide():
+            point = self.relaxation.solve()
+            if point is None:
+                return False
+            self.root = max(self.root, min(point.objective, self.objective))
         self.seconds["linear phase"] += time.perf_counter() - begin
         return True
 
@@ -360,7 +369,7 @@ class Search:
         if node.origin is not None and point is not None:
             key, way, before = node.origin
             self.costs.learn(key, way, min(point.objective, self.cutoff) - before)
-        tried = 0
+        tried = divided = 0
         while point is not None:
             self.check()
             node = replace(node, bound=max(node.bound, point.objective))
@@ -368,6 +377,10 @@ class Search:
             if node.bound >= self.cutoff:
                 self._give_up(node.bound)
                 return None
+            if divided < DIVISIONS and self._divide():
+                divided += 1
+                point = self.relaxation.solve()
+                continue
             chosen = self._choose_branch(node, point)
             if isinstance(chosen, Node):
                 node = chosen
@@ -408,10 +421,21 @@ class Search:
         value = self._worth(x)
         return value - point.objective <= max(0.1 * self.tolerance, 1e-9 * abs(value))
 
+    def _divide(self) -> bool:
+        """Divide choices whose packages use a binary in part; whether any was."""
+        if self.packages is None or self.relaxation is not self.restricted:
+            return False
+        if self.restricted.layers.size > MANIFOLD * len(self.programme.choices):
+            return False
+        return self.restricted.divide() > 0
+
     def _met(self, point: Point) -> bool:
         """Evaluate a fractional solution of the relaxation; whether its bound is what it is worth."""
-        value = self.evaluate(self._inside(point.x), exact=True)
-        return value - point.objective <= max(0.1 * self.tolerance, 1e-9 * abs(value))
+        for exact in (False, True) if self.passes.cheaper else (True,):
+            value = self.evaluate(self._inside(point.x), exact=exact)
+            if value - point.objective > max(0.1 * self.tolerance, 1e-9 * abs(value)):
+                return False
+        return True
 
     def _cut_at(self, point: Point, tried: int) -> bool:
         """Cut at a fractional solution; whether the relaxation there fell short of the recourse by enough."""
