@@ -155,7 +155,9 @@ class Bases:
             taken = state == simplex.OPEN
             if taken:
                 block, piece, place = np.unravel_index(at, (given.rows.shape[0], self.shape.pieces, WIDTH))
-                last[int(block) * WIDTH + int(place), piece] = self._by_solver(given, int(block), int(piece), int(place))
+                last[int(block) * WIDTH + int(place), piece] = self._by_solver(
+                    given, int(block), int(piece), int(place)
+                )
             else:
                 self._make_room()
 

@@ -339,4 +339,8 @@ def _pairs(programme: TwoStage, place: Integers) -> tuple[Pairs, sparse.csr_arra
         form[pair] = number[mark]
     start = np.searchsorted(row, np.arange(rows + 1)).astype(np.int64)
     label = np.array([mark[0] for mark in number], dtype=np.int64)
-    return Pairs(start, place[datum].astype(np.uint32), form.astype(np.uint32)), sparse.csr_array(sums[np.array(chosen, dtype=np.int64)]), label
+    return (
+        Pairs(start, place[datum].astype(np.uint32), form.astype(np.uint32)),
+        sparse.csr_array(sums[np.array(chosen, dtype=np.int64)]),
+        label,
+    )

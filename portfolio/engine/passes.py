@@ -120,7 +120,8 @@ class Passes:
             rows, columns = self.effects.moves(stored)
             chunk.live = [
                 one_by_one(
-                    rows[:, shape.rows].any(axis=2) | columns[:, shape.columns[:, shape.bounded]].any(axis=2), chunk.size
+                    rows[:, shape.rows].any(axis=2) | columns[:, shape.columns[:, shape.bounded]].any(axis=2),
+                    chunk.size,
                 )
                 for shape in self.shapes
             ]

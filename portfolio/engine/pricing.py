@@ -19,7 +19,7 @@ from portfolio.engine.programme import Array, Flags, Integers, TwoStage
 
 POSSIBLE = 1e-6
 """What a choice's rows may miss by and still count as met; they are then relaxed by that much."""
-CERTIFICATES = 8
+CERTIFICATES = 4
 """Dual solutions remembered of each choice."""
 DIGITS = 9
 """Decimals by which packages are told apart."""
@@ -97,14 +97,14 @@ class Tables:
     ----------
     matrix : (J, height, width)
     lower, upper : (J, height)
-    first : (J + 1,)
-        Where the rows of each choice start in the programme of all.
+    rows : (J,)
+        Rows of each choice that are no padding.
     """
 
     matrix: Array
     lower: Array
     upper: Array
-    first: Integers
+    rows: Integers
 
 
 class Pricing:
@@ -115,18 +115,15 @@ class Pricing:
         size, self.width = self.layers.columns.shape
         self.real = self.layers.columns < programme.first.cost.size
         own, owner = _side_by_side(programme, self.layers)
-        self.own, self.possible = _without_impossible(own, owner, size)
-        self.start = np.concatenate([[0], np.cumsum(self.real.sum(axis=1))])
-        self.tables = _tables(self.own, owner, self.start, self.width)
+        own, self.possible = _without_impossible(own, owner, size)
+        self.tables = _tables(own, owner, self.real.sum(axis=1), self.width)
         height = self.tables.lower.shape[1]
         self.turn = np.zeros(size, dtype=np.int64)
         self.inverse = np.zeros((size, CERTIFICATES, self.width, height))
         self.met: list[dict[bytes, int]] = [{} for _ in range(size)]
         self.base = np.full((size, CERTIFICATES), -np.inf)
         self.weight = np.zeros((size, CERTIFICATES, self.width))
-        self.solver = load(self.own)
-        for option, value in (("threads", 1), ("solver", "simplex"), ("presolve", "off"), ("simplex_strategy", 4)):
-            self.solver.setOptionValue(option, value)
+        self.solvers: dict[int, highspy.Highs] = {}
 
     def bounds(self, q: Array, below: Array) -> Array:
         """Lower bounds on the cost of any package of each choice at costs q (n,) of the first-stage columns.
@@ -157,22 +154,24 @@ class Pricing:
         SolverError
             Where HiGHS finds no optimum.
         """
-        layers = self.layers
-        wanted = np.append(q, 0.0)[layers.columns][which]
-        flat = np.concatenate([np.arange(self.start[j], self.start[j + 1]) for j in which]).astype(np.int32)
-        self.solver.changeColsCost(flat.size, flat, wanted[self.real[which]])
-        self.solver.run()
-        if self.solver.getModelStatus() != highspy.HighsModelStatus.kOptimal:
-            self.solver.clearSolver()
-            self.solver.run()
-        if self.solver.getModelStatus() != highspy.HighsModelStatus.kOptimal:
-            word = self.solver.modelStatusToString(self.solver.getModelStatus())
-            raise SolverError(f"pricing the packages of the first stage ended with status {word}")
-        solution = self.solver.getSolution()
-        package = np.zeros((which.size, self.width))
-        package[self.real[which]] = np.asarray(solution.col_value)[flat]
-        package = np.clip(package, layers.lower[which], layers.upper[which])
-        self._remember(which, np.asarray(solution.row_dual))
+        wanted = np.append(q, 0.0)[self.layers.columns][which]
+        package, dual = np.zeros((which.size, self.width)), np.zeros((which.size, 1, self.tables.lower.shape[1]))
+        for n, j in enumerate(which):
+            solver, size = self._solver(int(j)), int(self.real[j].sum())
+            solver.changeColsCost(size, np.arange(size, dtype=np.int32), wanted[n, :size])
+            solver.run()
+            if solver.getModelStatus() != highspy.HighsModelStatus.kOptimal:
+                word = solver.modelStatusToString(solver.getModelStatus())
+                raise SolverError(f"pricing the packages of the first stage ended with status {word}")
+            solution = solver.getSolution()
+            package[n, :size] = solution.col_value
+            dual[n, 0, : len(solution.row_dual)] = solution.row_dual
+            _, basic = solver.getBasicVariables()
+            basic = np.sort(np.asarray(basic, dtype=np.int64))
+            self._invert(int(j), basic[basic >= 0], np.sort(-1 - basic[basic < 0]))
+        package = np.clip(package, self.layers.lower[which], self.layers.upper[which])
+        base, weight = self._worth(dual, which)
+        self._keep(which, base[:, 0], weight[:, 0])
         return (wanted * package).sum(axis=1), package
 
     def split(self, j: int, place: int) -> int:
@@ -180,51 +179,33 @@ class Pricing:
 
         What is remembered of the choice holds for both.
         """
-        new, layers = self.layers.size, self.layers
+        new, layers, tables = self.layers.size, self.layers, self.tables
+        twice = np.append(np.arange(new), j)
         self.layers = replace(
-            layers,
-            columns=np.vstack([layers.columns, layers.columns[j]]),
-            lower=np.vstack([layers.lower, layers.lower[j]]),
-            upper=np.vstack([layers.upper, layers.upper[j]]),
-            group=np.append(layers.group, layers.group[j]),
-            select=np.append(layers.select, layers.select[j]),
+            layers, **{name: getattr(layers, name)[twice] for name in ("columns", "lower", "upper", "group", "select")}
         )
         self.layers.upper[j, place], self.layers.lower[new, place] = 0.0, 1.0
-        tables, some = self.tables, slice(int(self.tables.first[j]), int(self.tables.first[j + 1]))
-        rows, size = some.stop - some.start, int(self.real[j].sum())
-        self.tables = Tables(
-            *(np.concatenate([whole, whole[[j]]]) for whole in (tables.matrix, tables.lower, tables.upper)),
-            np.append(tables.first, tables.first[-1] + rows),
-        )
+        self.tables = Tables(tables.matrix[twice], tables.lower[twice], tables.upper[twice], tables.rows[twice])
         for name in ("real", "possible", "turn", "inverse", "base", "weight"):
-            whole = getattr(self, name)
-            setattr(self, name, np.concatenate([whole, whole[[j]]]))
+            setattr(self, name, getattr(self, name)[twice])
         self.met.append(dict(self.met[j]))
-        at = int(self.start[j]) + place
-        self.solver.changeColBounds(at, 0.0, 0.0)
-        first = int(self.start[-1])
-        self.start = np.append(self.start, first + size)
-        low, high = self.layers.lower[new][self.real[new]], self.layers.upper[new][self.real[new]]
-        nothing = np.zeros(size, dtype=np.int32)
-        self.solver.addCols(size, np.zeros(size), low, high, 0, nothing, nothing[:0], np.zeros(0))
-        block = sparse.csr_array(self.tables.matrix[new][:rows, :size])
-        self.solver.addRows(
-            rows,
-            self.tables.lower[new][:rows],
-            self.tables.upper[new][:rows],
-            block.nnz,
-            block.indptr[:-1].astype(np.int32),
-            (block.indices + first).astype(np.int32),
-            block.data,
-        )
-        self._check(j)
-        self._check(new)
+        self.solvers.pop(j, None)
+        for part in (j, new):
+            self.possible[part] = solve(self._alone(part)).x is not None
         return new
 
-    def _check(self, j: int) -> None:
-        """Whether a choice is still possible once it is divided; the rows of one that is not are freed."""
-        rows, size = int(self.tables.first[j + 1] - self.tables.first[j]), int(self.real[j].sum())
-        alone = LinearProgram(
+    def _solver(self, j: int) -> highspy.Highs:
+        """Warm programme of a choice; small, and made when first asked for."""
+        if j not in self.solvers:
+            solver = self.solvers[j] = load(self._alone(j))
+            for option, value in (("threads", 1), ("solver", "simplex"), ("presolve", "off"), ("simplex_strategy", 4)):
+                solver.setOptionValue(option, value)
+        return self.solvers[j]
+
+    def _alone(self, j: int) -> LinearProgram:
+        """The programme of one choice."""
+        rows, size = int(self.tables.rows[j]), int(self.real[j].sum())
+        return LinearProgram(
             cost=np.zeros(size),
             offset=0.0,
             matrix=sparse.csc_array(self.tables.matrix[j][:rows, :size]),
@@ -234,33 +215,11 @@ class Pricing:
             upper=self.layers.upper[j][:size],
             integer=np.zeros(size, dtype=bool),
         )
-        if solve(alone).x is None:
-            self.possible[j] = False
-            at = np.arange(self.tables.first[j], self.tables.first[j + 1], dtype=np.int32)
-            self.solver.changeRowsBounds(rows, at, np.full(rows, -np.inf), np.full(rows, np.inf))
-            own = np.arange(self.start[j], self.start[j + 1], dtype=np.int32)
-            self.solver.changeColsCost(size, own, np.zeros(size))
-
-    def _remember(self, which: Integers, dual: Array) -> None:
-        """Keep the prices of the choices' own rows as certificates, and their bases for other costs."""
-        first, height = self.tables.first, self.tables.lower.shape[1]
-        own = np.zeros((which.size, 1, height))
-        for n, j in enumerate(which):
-            own[n, 0, : first[j + 1] - first[j]] = dual[first[j] : first[j + 1]]
-        base, weight = self._worth(own, which)
-        self._keep(which, base[:, 0], weight[:, 0])
-        _, basic = self.solver.getBasicVariables()
-        basic = np.asarray(basic)
-        columns, rows = np.sort(basic[basic >= 0]), np.sort(-1 - basic[basic < 0])
-        for j in which:
-            of_columns = columns[np.searchsorted(columns, self.start[j]) : np.searchsorted(columns, self.start[j + 1])]
-            of_rows = rows[np.searchsorted(rows, first[j]) : np.searchsorted(rows, first[j + 1])]
-            self._invert(int(j), of_columns - self.start[j], of_rows - first[j])
 
     def _invert(self, j: int, columns: Integers, rows: Integers) -> None:
         """Keep the part of a basis' inverse that turns costs of columns into prices of rows."""
         key = columns.tobytes() + b"|" + rows.tobytes()
-        height = int(self.tables.first[j + 1] - self.tables.first[j])
+        height = int(self.tables.rows[j])
         if key in self.met[j] or columns.size + rows.size != height:
             return
         matrix = self.tables.matrix[j][:height]
@@ -293,18 +252,17 @@ class Pricing:
         self.turn[which] += 1
 
 
-def _tables(own: LinearProgram, owner: Integers, start: Integers, width: int) -> Tables:
-    first = np.concatenate([[0], np.cumsum(np.bincount(owner, minlength=start.size - 1))])
-    height = max(1, int(np.diff(first).max()))
-    shape = (start.size - 1, height)
-    matrix, lower, upper = np.zeros((*shape, width)), np.full(shape, -np.inf), np.full(shape, np.inf)
-    rows = sparse.csr_array(own.matrix)
-    for j in range(shape[0]):
-        some = slice(int(first[j]), int(first[j + 1]))
-        size = some.stop - some.start
-        matrix[j, :size, : start[j + 1] - start[j]] = rows[some, int(start[j]) : int(start[j + 1])].toarray()
-        lower[j, :size], upper[j, :size] = own.row_lower[some], own.row_upper[some]
-    return Tables(matrix, lower, upper, first)
+def _tables(own: LinearProgram, owner: Integers, sizes: Integers, width: int) -> Tables:
+    count = np.bincount(owner, minlength=sizes.size)
+    height = max(1, int(count.max()))
+    matrix = np.zeros((sizes.size, height, width))
+    lower, upper = np.full((sizes.size, height), -np.inf), np.full((sizes.size, height), np.inf)
+    rows, row, column = sparse.csr_array(own.matrix), 0, 0
+    for j, (many, size) in enumerate(zip(count, sizes, strict=True)):
+        matrix[j, :many, :size] = rows[row : row + many, column : column + size].toarray()
+        lower[j, :many], upper[j, :many] = own.row_lower[row : row + many], own.row_upper[row : row + many]
+        row, column = row + many, column + size
+    return Tables(matrix, lower, upper, count)
 
 
 def _least(reduced: Array, lower: Array, upper: Array) -> Array:
@@ -414,7 +372,9 @@ class Packages:
             elif part > 1e-9:
                 self.choice[k] = -1
         self.known = {
-            self._key(int(c), v): k for k, (c, v) in enumerate(zip(self.choice, self.value, strict=True)) if k < self.count
+            self._key(int(c), v): k
+            for k, (c, v) in enumerate(zip(self.choice, self.value, strict=True))
+            if k < self.count
         }
 
     @staticmethod
