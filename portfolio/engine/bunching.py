@@ -14,11 +14,12 @@ from dataclasses import dataclass
 
 import highspy
 import numpy as np
+import numpy.typing as npt
 from scipy import sparse
 
 from portfolio.engine import simplex
-from portfolio.engine.kernels import WIDTH
 from portfolio.engine.highs import LinearProgram, SolverError, load
+from portfolio.engine.kernels import WIDTH, Number
 from portfolio.engine.programme import Array, Flags, Integers
 from portfolio.engine.simplex import Pieces, Pool, Small
 
@@ -143,10 +144,10 @@ class Bases:
         SolverError
             Where an instance has no solution.
         """
-        at, taken = 0, False
+        at, full, taken = 0, -1, False
         while True:
             at, state = simplex.solve_all(
-                self.pool, self.pieces, *vars(given).values(), live, moved, last, found, STEPS, at, taken
+                self.pool, self.pieces, given.rows, given.upper, given.mu, live, moved, last, found, STEPS, at, taken
             )
             if state == simplex.DONE:
                 return
@@ -154,12 +155,12 @@ class Bases:
                 raise SolverError("a recourse problem is infeasible: the programme has no relatively complete recourse")
             taken = state == simplex.OPEN
             if taken:
-                block, piece, place = np.unravel_index(at, (given.rows.shape[0], self.shape.pieces, WIDTH))
-                last[int(block) * WIDTH + int(place), piece] = self._by_solver(
-                    given, int(block), int(piece), int(place)
-                )
+                number, place = divmod(at, WIDTH)
+                block, piece = divmod(number, self.shape.pieces)
+                last[block * WIDTH + place, piece] = self._by_solver(given, block, piece, place)
             else:
-                self._make_room()
+                self._make_room(grow=at == full)
+                full = at
 
     def duals(self, mu: Array, live: Flags, last: Small, weight: Array, found: Array) -> None:
         """Write row duals times ``weight`` (scenarios,) to zeros ``found`` (blocks, rows, WIDTH)."""
@@ -169,12 +170,12 @@ class Bases:
         """Write the values of the columns to ``found`` (scenarios, columns)."""
         simplex.columns_of(self.pool, self.pieces, given.rows, given.upper, last, found)
 
-    def _make_room(self) -> None:
-        """Forget bases that no instance has where that helps; else twice the room."""
+    def _make_room(self, *, grow: bool = True) -> None:
+        """Forget bases that no instance has where there are many; twice the room where that does not help."""
         held = np.unique(np.concatenate([np.zeros(1, np.int32), *(last.ravel() for last in self.last)]))
         held = held[held >= 0]
         room = self.pool.mark.size
-        if room < MANY or held.size > room // 2:
+        if grow or room < MANY or held.size > room // 2:
             held, room = np.arange(self.size), 2 * room
         place = np.zeros(self.size, dtype=np.int32)
         place[held] = np.arange(held.size)
@@ -185,23 +186,29 @@ class Bases:
     def _move_to(self, room: int, held: Integers) -> None:
         """Take some bases to a pool with that much room."""
         old = self.pool
-        kept = [np.zeros((room, *part.shape[1:]), part.dtype) for part in old[:4]]
-        for part, before in zip(kept, old[:4], strict=True):
-            part[: held.size] = before[held]
-        table, mask = np.zeros(4 * room, np.int32), 4 * room - 1
-        for k, mark in enumerate(kept[3][: held.size]):
+        pool = Pool(
+            inverse=_resized(old.inverse, room, held),
+            basic=_resized(old.basic, room, held),
+            high=_resized(old.high, room, held),
+            mark=_resized(old.mark, room, held),
+            table=np.zeros(4 * room, np.int32),
+            size=np.array([held.size], np.int32),
+        )
+        mask = 4 * room - 1
+        for k, mark in enumerate(pool.mark[: held.size]):
             at = int(mark) & mask
-            while table[at]:
+            while pool.table[at]:
                 at = (at + 1) & mask
-            table[at] = k + 1
-        self.pool = Pool(*kept, table, np.array([held.size], np.int32))
+            pool.table[at] = k + 1
+        self.pool = pool
 
     def _by_solver(self, given: Instances, block: int, piece: int, place: int) -> int:
         """Optimal basis of an instance by HiGHS."""
         shape, n = self.shape, self.shape.matrix.shape[1]
         cost, upper, h = shape.cost[piece].copy(), np.full(n, np.inf), given.rows[block, shape.rows[piece], place]
         q = shape.moving.size
-        cost[shape.moving] -= shape.prices[piece * q : (piece + 1) * q] @ given.mu[block * WIDTH + place]
+        if q:
+            cost[shape.moving] -= shape.prices[piece * q : (piece + 1) * q] @ given.mu[block * WIDTH + place]
         upper[shape.bounded] = given.upper[block, shape.columns[piece, shape.bounded], place]
         solver = load(
             LinearProgram(
@@ -224,6 +231,13 @@ class Bases:
         return self.add(*_basis(solver, shape))
 
 
+def _resized(values: npt.NDArray[Number], room: int, held: Integers) -> npt.NDArray[Number]:
+    """Some of the values, with room for others behind them."""
+    found = np.zeros((room, *values.shape[1:]), values.dtype)
+    found[: held.size] = values[held]
+    return found
+
+
 def _pieces(shape: Shape) -> Pieces:
     (m, n), b = shape.matrix.shape, shape.bounded.size
     whole = sparse.csc_array(np.hstack([shape.matrix, -np.eye(m)]))
@@ -233,7 +247,7 @@ def _pieces(shape: Shape) -> Pieces:
     prices = sparse.csr_array(shape.prices)
     return Pieces(
         start=whole.indptr.astype(np.int64),
-        index=whole.indices.astype(np.int64),
+        place=whole.indices.astype(np.int64),
         value=whole.data.astype(float),
         end=end,
         bounded=shape.bounded.astype(np.int64),

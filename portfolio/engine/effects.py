@@ -8,6 +8,7 @@ in is read for the rows, and only what rows with duals need for the adjoint.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -24,7 +25,7 @@ class Sums(NamedTuple):
     """A sparse matrix by rows: entries ``start[r]`` to ``start[r + 1]`` are those of row r."""
 
     start: Integers
-    index: Index
+    place: Index
     value: Array
 
 
@@ -75,7 +76,7 @@ class Stored:
     rest : (blocks, data in rows and bounds, WIDTH)
     """
 
-    own: Array
+    own: npt.NDArray[np.floating]
     rest: Array
 
 
@@ -105,7 +106,8 @@ class Effects:
         own = data[self.own]
         single = own.astype(np.float32)
         exact = np.array_equal(single, own)
-        return Stored(side_by_side((single if exact else own).T), side_by_side(data[self.rest].T))
+        laid = side_by_side(single.T) if exact else side_by_side(own.T)
+        return Stored(laid, side_by_side(data[self.rest].T))
 
     def moves(self, stored: Stored) -> tuple[Flags, Flags]:
         """Whether rows and upper bounds can be other than zero at some x, each (blocks, rows or columns, WIDTH).
@@ -156,7 +158,7 @@ class Effects:
 
 
 @kernel
-def _limits(own: Array, rest: Array, moved: Moved, rows: Array, upper: Array) -> None:
+def _limits(own: npt.NDArray[np.floating], rest: Array, moved: Moved, rows: Array, upper: Array) -> None:
     u = np.empty((moved.define.start.size - 1, WIDTH))
     f = np.empty((moved.forms.start.size - 1, WIDTH))
     for b in range(rows.shape[0]):
@@ -172,13 +174,13 @@ def _limits(own: Array, rest: Array, moved: Moved, rows: Array, upper: Array) ->
 
 @kernel
 def _apply(sums: Sums, to: Array, found: Array) -> None:
-    start, index, value = sums
+    start, place, value = sums
     for r in range(found.shape[0]):
         for j in range(WIDTH):
             found[r, j] = 0.0
         for e in range(start[r], start[r + 1]):
             for j in range(WIDTH):
-                found[r, j] += value[e] * to[index[e], j]
+                found[r, j] += value[e] * to[place[e], j]
 
 
 @kernel
@@ -194,11 +196,12 @@ def _add_pairs(pairs: Pairs, rest: Array, f: Array, speck: Array, rows: Array) -
 
 
 @kernel
-def _adjoint(own: Array, rest: Array, duals: Array, pairs: Pairs, forms: Sums, back: Back, entries: Array) -> None:
-    u = np.empty((entries.shape[0], back.first.size, WIDTH))
+def _adjoint(
+    own: npt.NDArray[np.floating], rest: Array, duals: Array, pairs: Pairs, forms: Sums, back: Back, entries: Array
+) -> None:
+    u = np.zeros((entries.shape[0], back.first.size, WIDTH))
     f = np.zeros((back.label.size, WIDTH))
     for b in range(rest.shape[0]):
-        u[:] = 0.0
         _pull(rest[b], duals[b], pairs, forms, back.label, f, u)
         for label in range(u.shape[0]):
             _spread(own[b], u[label], back.start, back.datum, back.first, entries[label])
@@ -213,18 +216,21 @@ def _pull(rest: Array, dual: Array, pairs: Pairs, forms: Sums, label: Integers, 
             for e in range(start[r], start[r + 1]):
                 for j in range(WIDTH):
                     f[form[e], j] += dual[r, j] * rest[datum[e], j]
-    start, index, value = forms
+    start, place, value = forms
     for g in range(f.shape[0]):
         if _any(f[g]):
             for e in range(start[g], start[g + 1]):
                 for j in range(WIDTH):
-                    u[label[g], index[e], j] += value[e] * f[g, j]
-            f[g] = 0.0
+                    u[label[g], place[e], j] += value[e] * f[g, j]
+            for j in range(WIDTH):
+                f[g, j] = 0.0
 
 
 @kernel
-def _spread(own: Array, u: Array, start: Integers, datum: Index, first: Integers, entries: Array) -> None:
-    """Add the products of the definitions' duals and data."""
+def _spread(
+    own: npt.NDArray[np.floating], u: Array, start: Integers, datum: Index, first: Integers, entries: Array
+) -> None:
+    """Add the products of the definitions' duals and data; ``u`` is zero afterwards."""
     for d in range(u.shape[0]):
         if _any(u[d]):
             if first[d] >= 0:
@@ -233,10 +239,12 @@ def _spread(own: Array, u: Array, start: Integers, datum: Index, first: Integers
                 for e in range(start[d], start[d + 1]):
                     for j in range(WIDTH):
                         entries[e] += u[d, j] * own[datum[e], j]
+            for j in range(WIDTH):
+                u[d, j] = 0.0
 
 
 @kernel
-def _spread_run(own: Array, u: Array, entries: Array) -> None:
+def _spread_run(own: npt.NDArray[np.floating], u: Array, entries: Array) -> None:
     for e in range(entries.size):
         value = 0.0
         for j in range(WIDTH):
@@ -270,8 +278,8 @@ def make_effects(programme: TwoStage, speck: Array) -> Effects:
     key, which = np.unique(p.defined.row * p.define.shape[1] + p.defined.datum, return_inverse=True)
     row, datum = key // p.define.shape[1], key % p.define.shape[1]
     collect = sparse.coo_array((p.defined.coefficient, (which, p.defined.column)), (key.size, p.first.cost.size))
-    own = _first_met(datum, p.define.indices)
-    rest = _first_met(p.constant.indices, p.direct.datum, p.indirect.datum, p.upper_data.indices)
+    own = _first_met(datum, _integers(p.define.indices))
+    rest = _first_met(_integers(p.constant.indices), p.direct.datum, p.indirect.datum, _integers(p.upper_data.indices))
     place_own, place_rest = (_places(at, p.define.shape[1]) for at in (own, rest))
     pairs, forms, label = _pairs(p, place_rest)
     start = np.searchsorted(row, np.arange(p.define.shape[0] + 1)).astype(np.int64)
@@ -292,9 +300,13 @@ def make_effects(programme: TwoStage, speck: Array) -> Effects:
     )
 
 
+def _integers(values: npt.NDArray[np.int32]) -> Integers:
+    return values.astype(np.int64)
+
+
 def _first_met(*data: Integers) -> Integers:
     """Data in the order they are met in."""
-    joined = np.concatenate([at.astype(np.int64) for at in data])
+    joined = np.concatenate(data)
     found, first = np.unique(joined, return_index=True)
     return np.asarray(found[np.argsort(first)])
 
@@ -313,7 +325,7 @@ def _placed(products: Products, place: Integers) -> Products:
 def _runs(start: Integers, datum: Integers) -> Integers:
     """First datum of definitions whose data follow each other, -1 for others."""
     found = np.full(start.size - 1, -1, dtype=np.int64)
-    for d, (a, b) in enumerate(zip(start[:-1], start[1:], strict=True)):
+    for d, (a, b) in enumerate(pairwise(start)):
         if b > a and np.all(np.diff(datum[a:b]) == 1):
             found[d] = datum[a]
     return found
@@ -331,7 +343,7 @@ def _pairs(programme: TwoStage, place: Integers) -> tuple[Pairs, sparse.csr_arra
     sums.sort_indices()
     number: dict[tuple[int, bytes, bytes], int] = {}
     form, chosen = np.empty(key.size, dtype=np.int64), []
-    for pair, (a, b) in enumerate(zip(sums.indptr[:-1], sums.indptr[1:], strict=True)):
+    for pair, (a, b) in enumerate(pairwise(sums.indptr)):
         mark = (int(programme.row_label[row[pair]]), sums.indices[a:b].tobytes(), sums.data[a:b].tobytes())
         if mark not in number:
             number[mark] = len(number)

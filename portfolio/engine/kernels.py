@@ -11,10 +11,10 @@ from typing import Any, TypeVar, cast
 
 import numba
 import numpy as np
-
-from portfolio.engine.programme import Array
+import numpy.typing as npt
 
 Kernel = TypeVar("Kernel", bound=Callable[..., Any])
+Number = TypeVar("Number", bound=np.generic)
 
 WIDTH = 8
 """Scenarios side by side."""
@@ -33,14 +33,14 @@ def part(function: Kernel) -> Kernel:
     return cast("Kernel", numba.njit(inline="always", fastmath={"reassoc", "contract"})(function))
 
 
-def side_by_side(values: Array) -> Array:
+def side_by_side(values: npt.NDArray[Number]) -> npt.NDArray[Number]:
     """Lay out values (scenarios, k) in blocks, (blocks, k, WIDTH)."""
     blocks = -(-values.shape[0] // WIDTH)
     found = np.zeros((blocks * WIDTH, values.shape[1]), values.dtype)
     found[: values.shape[0]] = values
-    return np.ascontiguousarray(found.reshape(blocks, WIDTH, -1).transpose(0, 2, 1))
+    return np.ascontiguousarray(found.reshape(blocks, WIDTH, values.shape[1]).transpose(0, 2, 1))
 
 
-def one_by_one(values: Array, scenarios: int) -> Array:
+def one_by_one(values: npt.NDArray[Number], scenarios: int) -> npt.NDArray[Number]:
     """Values (scenarios, k) of blocks."""
-    return values.transpose(0, 2, 1).reshape(-1, values.shape[1])[:scenarios]
+    return values.transpose(0, 2, 1).reshape(values.shape[0] * WIDTH, values.shape[1])[:scenarios]

@@ -19,6 +19,9 @@ from scipy.sparse import csgraph
 from portfolio.engine.highs import LinearProgram, SolverError, load
 from portfolio.engine.programme import Array, Flags, Integers, TwoStage
 
+OPTIONS = (("presolve", "off"), ("threads", 1), ("solver", "simplex"), ("simplex_dual_edge_weight_strategy", 1))
+"""Of HiGHS, with Devex pricing (1): exact edge weights for a new basis would cost more than the steps they save."""
+
 
 @dataclass(frozen=True)
 class Component:
@@ -74,7 +77,7 @@ class Exact:
         solver, c = self._solver(), self.component
         lower = np.ascontiguousarray(rows)
         solver.changeRowsBounds(lower.size, self._rows, lower, np.where(self._equal, lower, np.inf))
-        solver.changeColsBounds(c.columns.size, self._columns, self._zeros, upper)
+        solver.changeColsBounds(self._bounded.size, self._bounded, self._zeros, upper[self._bounded])
         held = self.bases.get(scenario)
         if held is not None:
             solver.setBasis(held)
@@ -101,12 +104,15 @@ class Exact:
         return np.arange(self.component.rows.size, dtype=np.int32)
 
     @cached_property
-    def _columns(self) -> npt.NDArray[np.int32]:
-        return np.arange(self.component.columns.size, dtype=np.int32)
+    def _bounded(self) -> npt.NDArray[np.int32]:
+        """Columns with an upper bound."""
+        p, columns = self.programme, self.component.columns
+        bounded = np.isfinite(p.upper) | (np.diff(p.upper_data.indptr) > 0)
+        return np.flatnonzero(bounded[columns]).astype(np.int32)
 
     @cached_property
     def _zeros(self) -> Array:
-        return np.zeros(self.component.columns.size)
+        return np.zeros(self._bounded.size)
 
     def _solver(self) -> highspy.Highs:
         if self.solver is None:
@@ -124,7 +130,6 @@ class Exact:
                     integer=np.zeros(c.columns.size, dtype=bool),
                 )
             )
-            self.solver.setOptionValue("presolve", "off")
-            self.solver.setOptionValue("threads", 1)
-            self.solver.setOptionValue("solver", "simplex")
+            for option, value in OPTIONS:
+                self.solver.setOptionValue(option, value)
         return self.solver

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import pairwise
 
@@ -31,6 +31,8 @@ CACHE = 400e6
 """Bytes of data that may be kept between passes; beyond that they are gathered anew."""
 MANY = 500
 """Scenarios from which on passes at old prices pay."""
+SAME = 1e-12
+"""Relative difference up to which prices are the same: that of rounding."""
 SPECK = 1e-6
 """Part of a row's largest effect by which solver tolerances of the first stage may push a limit beyond zero."""
 
@@ -61,7 +63,7 @@ class _Chunk:
     last: list[Small]
     mu: Array
     moved: Flags
-    live: list[Flags] | None = None
+    live: list[Flags] = field(default_factory=list)
     cached: Stored | None = None
 
     @property
@@ -116,15 +118,12 @@ class Passes:
         if chunk.cached is not None:
             return chunk.cached
         stored = self.effects.store(self.programme.data(chunk.which))
-        if chunk.live is None:
+        if not chunk.live:
             rows, columns = self.effects.moves(stored)
-            chunk.live = [
-                one_by_one(
-                    rows[:, shape.rows].any(axis=2) | columns[:, shape.columns[:, shape.bounded]].any(axis=2),
-                    chunk.size,
-                )
-                for shape in self.shapes
-            ]
+            for shape in self.shapes:
+                tops = shape.columns[:, shape.bounded]
+                live = np.logical_or(rows[:, shape.rows].any(axis=2), columns[:, tops].any(axis=2))
+                chunk.live.append(one_by_one(live, chunk.size))
         if self.keeps:
             chunk.cached = stored
         return stored
@@ -170,13 +169,8 @@ class Passes:
                 duals = np.zeros((len(stored.rest), self.programme.matrix.shape[0], WIDTH))
                 duals[:, self.priced] = side_by_side(chunk.mu * part[:, None])
                 for n, bases in enumerate(lane.bases):
-                    bases.duals(chunk.mu, self._live(chunk, n), chunk.last[n], part, duals)
+                    bases.duals(chunk.mu, chunk.live[n], chunk.last[n], part, duals)
                 yield self.effects.adjoint(duals, stored)
-
-    @staticmethod
-    def _live(chunk: _Chunk, n: int) -> Flags:
-        assert chunk.live is not None  # known since the data were first read
-        return chunk.live[n]
 
     def _evaluate(
         self, lane: _Lane, chunk: _Chunk, moved: Moved, exact: bool, found: Array, columns: Array | None = None
@@ -187,7 +181,7 @@ class Passes:
         if exact and self.components:
             self._find_prices(lane, chunk, given, columns)
         for n, bases in enumerate(lane.bases):
-            bases.solve(given, self._live(chunk, n), chunk.moved, chunk.last[n], found)
+            bases.solve(given, chunk.live[n], chunk.moved, chunk.last[n], found)
             if columns is not None and not self.held[n]:
                 bases.columns(given, chunk.last[n], columns)
         chunk.moved[:] = False
@@ -210,7 +204,7 @@ class Passes:
             upper = one_by_one(given.upper[:, c.columns], chunk.size)
             for s in range(chunk.size):
                 mu = exact.solve(chunk.which.start + s, rows[s], upper[s])
-                if (mu != chunk.mu[s, at]).any():
+                if (np.abs(mu - chunk.mu[s, at]) > SAME * (1.0 + np.abs(mu))).any():
                     chunk.mu[s, at], chunk.moved[s] = mu, True
                 if columns is not None:
                     columns[s, c.columns] = exact.columns()

@@ -6,7 +6,7 @@ elimination, so that errors do not add up from step to step.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -32,7 +32,7 @@ class Pieces(NamedTuple):
 
     Attributes
     ----------
-    start, index, value : columns and slacks, entry by entry
+    start, place, value : columns and slacks, entry by entry
     end : (n + m,)
         0: no upper bound, 1: fixed at zero, 2 and on: place of the bound.
     bounded : (b,)
@@ -49,7 +49,7 @@ class Pieces(NamedTuple):
     """
 
     start: Integers
-    index: Integers
+    place: Integers
     value: Array
     end: Integers
     bounded: Integers
@@ -142,23 +142,24 @@ def solve_all(
     """
     w = work(pieces)
     scenarios, count = last.shape
-    inverse, basic, high = pool.inverse, pool.basic, pool.high
+    basic, high = pool.basic, pool.high
     for number in range(begin, rows.shape[0] * count * WIDTH):
         b, p, j = number // (count * WIDTH), number // WIDTH % count, number % WIDTH
         s = b * WIDTH + j
         if s >= scenarios or (last[s, p] >= 0 and not live[s, p]):
             continue
-        k = last[s, p]
+        k = int(last[s, p])
         largest, short = _load(pieces.end, pieces.rows[p], pieces.tops[p], rows[b], upper[b], j, w.h, w.top)
         if k == 0 and short <= PRIMAL * (1.0 + largest) and not moved[s]:
             continue
         _price(pieces, p, mu[s], w.cost)
-        if not (given and number == begin):
-            k = _solve(pool, pieces, w, PRIMAL * (1.0 + largest), k, k < 0 or moved[s], steps)
-            if k < 0:
-                return number, k
-            last[s, p] = k
-        _values(inverse[k], high[k], pieces, w.h, w.top, w.y, w.x)
+        take = given and number == begin
+        slack = np.inf if take else PRIMAL * (1.0 + largest)
+        first = k if k > 0 else 0
+        k = _solve(pool, pieces, w, slack, first, (k < 0 or moved[s]) and not take, steps)
+        if k < 0:
+            return number, k
+        last[s, p] = k
         found[s, pieces.label[p]] += _worth(basic[k], high[k], pieces.bounded, w.cost, w.x, w.top)
     return last.size, DONE
 
@@ -188,7 +189,10 @@ def columns_of(pool: Pool, pieces: Pieces, rows: Array, upper: Array, last: Smal
         for p in range(last.shape[1]):
             k = last[s, p]
             _load(pieces.end, pieces.rows[p], pieces.tops[p], rows[b], upper[b], j, w.h, w.top)
-            _values(pool.inverse[k], pool.high[k], pieces, w.h, w.top, w.y, w.x)
+            _values(
+                pool.inverse[k], pool.high[k], pieces.bounded, pieces.start, pieces.place, pieces.value,
+                w.h, w.top, w.y, w.x,
+            )  # fmt: skip
             for c in range(n):
                 found[s, pieces.columns[p, c]] = 0.0
             for e in range(w.top.size):
@@ -210,16 +214,20 @@ def add(pool: Pool, pieces: Pieces, w: Work) -> int:
             mark += pieces.mark[pieces.end.size + b]
     at = mark & (pool.table.size - 1)
     while pool.table[at] > 0:
-        k = pool.table[at] - 1
+        k = int(pool.table[at]) - 1
         if pool.mark[k] == mark and _same(pool.basic[k], w.basic) and _same(pool.high[k], w.high):
-            return k
+            return int(k)
         at = (at + 1) & (pool.table.size - 1)
-    k = pool.size[0]
+    k = int(pool.size[0])
     if k == pool.mark.size:
         return FULL
-    if not _invert(pieces, w, pool.inverse[k]):
+    if not _invert(pieces.start, pieces.place, pieces.value, w.basic, w.square, pool.inverse[k]):
         return LOST
-    pool.basic[k], pool.high[k], pool.mark[k] = w.basic, w.high, mark
+    for i in range(w.basic.size):
+        pool.basic[k, i] = w.basic[i]
+    for b in range(w.high.size):
+        pool.high[k, b] = w.high[b]
+    pool.mark[k] = mark
     pool.table[at] = k + 1
     pool.size[0] = k + 1
     return k
@@ -227,28 +235,31 @@ def add(pool: Pool, pieces: Pieces, w: Work) -> int:
 
 @kernel
 def _solve(pool: Pool, pieces: Pieces, w: Work, slack: float, k: int, moved: bool, steps: int) -> int:
-    """Optimal basis of one instance by dual simplex steps from basis k, or why there is none."""
-    inverse, basic, high = pool.inverse, pool.basic, pool.high
-    if moved:
-        before, k = k, _repair(pool, pieces, w, max(k, 0))
-        if k == LOST and before > 0:
-            k = _repair(pool, pieces, w, 0)
+    """Optimal basis of one instance by dual simplex steps from basis k, or why there is none; values in ``w.x``."""
+    inverse, basic, high, bounded = pool.inverse, pool.basic, pool.high, pieces.bounded
+    columns, index, value = pieces.start, pieces.place, pieces.value
+    start = k
+    while moved:
+        k = _repair(pool, pieces, w, start)
+        if k != LOST or start == 0:
+            break
+        start = 0
+    for step in range(steps + 1):
         if k < 0:
-            return OPEN if k == LOST else k
-    for _ in range(steps):
-        _values(inverse[k], high[k], pieces, w.h, w.top, w.y, w.x)
+            break
+        _values(inverse[k], high[k], bounded, columns, index, value, w.h, w.top, w.y, w.x)
         row, over = _worst(basic[k], pieces.end, w.x, w.top, slack)
         if row < 0:
             return k
+        if step == steps:
+            return OPEN
         _duals(inverse[k], basic[k], w.cost, w.y)
         _signs(basic[k], high[k], pieces.bounded, pieces.end, w.alpha)
         entering = _entering(inverse[k, row], pieces, over, w)
         if entering < 0:
             return INFEASIBLE
         k = _neighbour(pool, pieces, w, k, row, over, entering)
-        if k < 0:
-            return OPEN if k == LOST else k
-    return OPEN
+    return OPEN if k == LOST else k
 
 
 @part
@@ -279,14 +290,25 @@ def _price(pieces: Pieces, p: int, mu: Array, cost: Array) -> None:
 
 
 @part
-def _values(inverse: Array, high: Flags, pieces: Pieces, h: Array, top: Array, rest: Array, x: Array) -> None:
+def _values(
+    inverse: Array,
+    high: Flags,
+    bounded: Integers,
+    start: Integers,
+    index: Integers,
+    value: Array,
+    h: Array,
+    top: Array,
+    rest: Array,
+    x: Array,
+) -> None:
     """Values of basic variables."""
-    start, index, value, m = pieces.start, pieces.index, pieces.value, h.size
+    m = h.size
     for i in range(m):
         rest[i] = h[i]
     for b in range(top.size):
         if high[b] and top[b] != 0.0:
-            c = pieces.bounded[b]
+            c = bounded[b]
             for e in range(start[c], start[c + 1]):
                 rest[index[e]] -= value[e] * top[b]
     for i in range(m):
@@ -296,7 +318,7 @@ def _values(inverse: Array, high: Flags, pieces: Pieces, h: Array, top: Array, r
         x[i] = found
 
 
-@part
+@kernel
 def _worth(basic: Small, high: Flags, bounded: Integers, cost: Array, x: Array, top: Array) -> float:
     """Value of an instance from those of its variables."""
     value = 0.0
@@ -308,7 +330,7 @@ def _worth(basic: Small, high: Flags, bounded: Integers, cost: Array, x: Array, 
     return value
 
 
-@part
+@kernel
 def _duals(inverse: Array, basic: Small, cost: Array, y: Array) -> None:
     """Row duals."""
     for i in range(y.size):
@@ -320,7 +342,7 @@ def _duals(inverse: Array, basic: Small, cost: Array, y: Array) -> None:
                 y[j] += of * inverse[i, j]
 
 
-@part
+@kernel
 def _signs(basic: Small, high: Flags, bounded: Integers, end: Integers, sign: Array) -> None:
     """Sign that reduced costs have under a dual-feasible basis; 0 for basic variables and slacks that are fixed."""
     for v in range(sign.size):
@@ -332,7 +354,7 @@ def _signs(basic: Small, high: Flags, bounded: Integers, end: Integers, sign: Ar
         sign[basic[i]] = 0.0
 
 
-@part
+@kernel
 def _worst(basic: Small, end: Integers, x: Array, top: Array, slack: float) -> tuple[int, bool]:
     """Row of the basic variable furthest beyond its bounds, -1 for none, and whether it is above the upper one."""
     row, over, most = -1, False, slack
@@ -350,7 +372,7 @@ def _worst(basic: Small, end: Integers, x: Array, top: Array, slack: float) -> t
 @kernel
 def _entering(across: Array, pieces: Pieces, over: bool, w: Work) -> int:
     """Ratio test in a row of the inverse: the variable that enters; -1 for none. Signs are in ``w.alpha``."""
-    start, index, value = pieces.start, pieces.index, pieces.value
+    start, index, value = pieces.start, pieces.place, pieces.value
     cost, y, alpha, ratio = w.cost, w.y, w.alpha, w.ratio
     least = np.inf
     for v in range(alpha.size):
@@ -398,7 +420,7 @@ def _neighbour(pool: Pool, pieces: Pieces, w: Work, k: int, row: int, over: bool
 @kernel
 def _repair(pool: Pool, pieces: Pieces, w: Work, k: int) -> int:
     """Dual-feasible basis by moving columns between their bounds; LOST where that is not enough."""
-    start, index, value, end = pieces.start, pieces.index, pieces.value, pieces.end
+    start, index, value, end = pieces.start, pieces.place, pieces.value, pieces.end
     sign, y = w.alpha, w.y
     _duals(pool.inverse[k], pool.basic[k], w.cost, y)
     _signs(pool.basic[k], pool.high[k], pieces.bounded, end, sign)
@@ -417,12 +439,13 @@ def _repair(pool: Pool, pieces: Pieces, w: Work, k: int) -> int:
                 flips = True
     if not flips:
         return k
-    w.basic[:] = pool.basic[k]
+    for i in range(w.basic.size):
+        w.basic[i] = pool.basic[k, i]
     return add(pool, pieces, w)
 
 
 @part
-def _same(one: Small, other: Small) -> bool:
+def _same(one: npt.NDArray[Any], other: npt.NDArray[Any]) -> bool:
     same = True
     for i in range(one.size):
         same = same and one[i] == other[i]
@@ -430,14 +453,15 @@ def _same(one: Small, other: Small) -> bool:
 
 
 @kernel
-def _invert(pieces: Pieces, w: Work, found: Array) -> bool:
-    """Inverse of the basis in ``w`` by elimination with the largest pivot of each column; whether there is one."""
-    a, m = w.square, w.basic.size
-    a[:] = 0.0
+def _invert(start: Integers, index: Integers, value: Array, basic: Small, a: Array, found: Array) -> bool:
+    """Inverse of a basis by elimination with the largest pivot of each column, in ``a``; whether there is one."""
+    m = basic.size
     for c in range(m):
-        a[c, m + c] = 1.0
-        for e in range(pieces.start[w.basic[c]], pieces.start[w.basic[c] + 1]):
-            a[pieces.index[e], c] = pieces.value[e]
+        for j in range(2 * m):
+            a[c, j] = 1.0 if j == m + c else 0.0
+    for c in range(m):
+        for e in range(start[basic[c]], start[basic[c] + 1]):
+            a[index[e], c] = value[e]
     for c in range(m):
         best = c
         for r in range(c + 1, m):
@@ -455,5 +479,7 @@ def _invert(pieces: Pieces, w: Work, found: Array) -> bool:
             if r != c and factor != 0.0:
                 for j in range(c, 2 * m):
                     a[r, j] -= factor * a[c, j]
-    found[:] = a[:, m:]
+    for r in range(m):
+        for j in range(m):
+            found[r, j] = a[r, m + j]
     return True

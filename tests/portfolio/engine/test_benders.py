@@ -12,6 +12,7 @@ import pytest
 from models import Decision, Instance
 from portfolio.engine import METHODS, Benders, ExtensiveForm, Limits, Progress, Solution, Status, choose
 from portfolio.engine.assembled import compile_instance
+from portfolio.engine.kernels import one_by_one, side_by_side
 from portfolio.engine.passes import Passes
 from portfolio.engine.protocol import Engine
 from tests.models.instances import VARIATIONS, Shape, altered, random_instance, rich, tiny_instance, with_transfers
@@ -298,12 +299,17 @@ class TestPasses:
         passes, points, _ = self.points(instance(name), 2, 7)
         programme, rng = passes.programme, np.random.default_rng(8)
         data = programme.data(slice(0, programme.scenarios))
-        base = passes.effects.rows(np.zeros_like(points[0]), data)
+        stored, effects = passes.effects.store(data), passes.effects
+
+        def rows_at(x: np.ndarray) -> np.ndarray:
+            return one_by_one(effects.limits(effects.at(x), stored)[0], programme.scenarios).T
+
+        base = rows_at(np.zeros_like(points[0]))
         for x in points:
-            rows = passes.effects.rows(x, data)
+            rows = rows_at(x)
             assert rows == pytest.approx(programme.rows_at(x, data), abs=1e-9)
             y = rng.normal(size=rows.shape)
-            moved = float(passes.effects.adjoint(y, data).sum(axis=0) @ x)
+            moved = float(effects.adjoint(side_by_side(y.T), stored).sum(axis=0) @ x)
             assert moved == pytest.approx(float((y * (rows - base)).sum()), rel=1e-9, abs=1e-9)
 
     @pytest.mark.parametrize("name", ["stock", "three stages", 24])

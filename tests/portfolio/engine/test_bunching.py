@@ -10,8 +10,9 @@ from scipy import sparse
 from scipy.optimize import linprog
 
 from portfolio.engine import bunching
-from portfolio.engine.bunching import Bases, Bunch, Shape
+from portfolio.engine.bunching import Bases, Instances, Shape
 from portfolio.engine.highs import SolverError
+from portfolio.engine.kernels import one_by_one, side_by_side
 
 SEEDS = range(24)
 
@@ -29,8 +30,19 @@ class Case:
     def scenarios(self) -> int:
         return int(self.rows.shape[1])
 
-    def bunch(self) -> Bunch:
-        return Bunch(self.shape, self.rows, self.upper, self.mu)
+    @property
+    def instances(self) -> Instances:
+        return Instances(side_by_side(self.rows.T), side_by_side(self.upper.T), np.ascontiguousarray(self.mu.T))
+
+    def solve(self, bases: Bases, start: np.ndarray | None = None, *, moved: bool = True) -> Found:
+        """From bases (scenarios, pieces), by default the slacks."""
+        last = bases.start(self.scenarios)
+        if start is not None:
+            last[:] = start
+        value = np.zeros((self.scenarios, self.shape.pieces))
+        live = np.ones(last.shape, dtype=bool)
+        bases.solve(self.instances, live, np.full(self.scenarios, moved), last, value)
+        return Found(value, last, self, bases)
 
     def part(self, scenarios: np.ndarray) -> Case:
         return replace(self, rows=self.rows[:, scenarios], upper=self.upper[:, scenarios], mu=self.mu[:, scenarios])
@@ -50,9 +62,34 @@ class Case:
         return self.rows[self.shape.rows[piece], s], top
 
     def expected(self) -> np.ndarray:
-        """Value of every instance by linprog, piece after piece."""
-        pairs = [(p, s) for p in range(self.shape.pieces) for s in range(self.scenarios)]
-        return np.array([by_linprog(self.shape, self.cost(p, s), *self.limits(p, s)) for p, s in pairs])
+        """Value of every instance by linprog, (scenarios, pieces)."""
+        found = np.zeros((self.scenarios, self.shape.pieces))
+        for s, p in np.ndindex(*found.shape):
+            found[s, p] = by_linprog(self.shape, self.cost(p, s), *self.limits(p, s))
+        return found
+
+
+@dataclass(frozen=True)
+class Found:
+    """Values and bases (scenarios, pieces) of a case."""
+
+    value: np.ndarray
+    last: np.ndarray
+    case: Case
+    bases: Bases
+
+    def duals(self) -> np.ndarray:
+        """Shape (scenarios, rows)."""
+        case, live = self.case, np.ones(self.last.shape, dtype=bool)
+        found = np.zeros((-(-case.scenarios // 8), case.rows.shape[0], 8))
+        self.bases.duals(case.instances.mu, live, self.last, np.ones(case.scenarios), found)
+        return one_by_one(found, case.scenarios)
+
+    def columns(self) -> np.ndarray:
+        """Shape (scenarios, columns)."""
+        found = np.full(self.case.upper.T.shape, np.nan)
+        self.bases.columns(self.case.instances, self.last, found)
+        return found
 
 
 def by_linprog(shape: Shape, cost: np.ndarray, h: np.ndarray, top: np.ndarray) -> float:
@@ -99,6 +136,7 @@ def random_case(seed: int, *, moving: bool, scenarios: int = 30) -> Case:
         columns=np.arange(pieces * n).reshape(pieces, n),
         cost=cost,
         prices=sparse.csr_array(prices),
+        label=np.arange(pieces),
     )
     rows = rng.integers(-6, 8, (pieces * m, scenarios)) * (rng.random((pieces * m, scenarios)) < 0.6)
     upper = rng.integers(0, 5, (pieces * n, scenarios))
@@ -117,30 +155,26 @@ def other_prices(case: Case, seed: int) -> Case:
     return replace(case, mu=rng.integers(0, 4, case.mu.shape).astype(float))
 
 
-def fresh(bunch: Bunch) -> np.ndarray:
-    return np.full(bunch.count, -1, dtype=np.int64)
-
-
-def check(case: Case, bases: Bases, basis: np.ndarray, expected: np.ndarray) -> None:
+def check(found: Found, expected: np.ndarray) -> None:
     """Values, duals and columns: each is proven by the other two, and by linprog."""
-    bunch, shape = case.bunch(), case.shape
-    value, duals = bunch.outcome(bases, basis)
-    y = bunch.columns(bases, basis)
-    assert value == pytest.approx(expected, abs=1e-7)
-    for j in range(bunch.count):
-        piece, s = divmod(j, case.scenarios)
-        cost, (h, top) = case.cost(piece, s), case.limits(piece, s)
-        assert (duals[j, ~shape.equal] >= 0).all()
-        reduced = cost - shape.matrix.T @ duals[j]
-        assert (reduced[np.isinf(top)] >= -1e-7).all()
-        gain = np.minimum(reduced, 0.0)
-        assert duals[j] @ h + gain[np.isfinite(top)] @ top[np.isfinite(top)] == pytest.approx(value[j], abs=1e-6)
-        assert (y[j] >= 0).all()
-        assert (y[j] <= top + 1e-7).all()
-        rows = shape.matrix @ y[j]
-        assert (rows >= h - 1e-7).all()
-        assert rows[shape.equal] == pytest.approx(h[shape.equal], abs=1e-7)
-        assert cost @ y[j] == pytest.approx(value[j], abs=1e-6)
+    case, shape = found.case, found.case.shape
+    assert found.value == pytest.approx(expected, abs=1e-7)
+    every, columns = found.duals(), found.columns()
+    for s in range(case.scenarios):
+        for piece in range(shape.pieces):
+            value, duals, y = found.value[s, piece], every[s, shape.rows[piece]], columns[s, shape.columns[piece]]
+            cost, (h, top) = case.cost(piece, s), case.limits(piece, s)
+            assert (duals[~shape.equal] >= 0).all()
+            reduced = cost - shape.matrix.T @ duals
+            assert (reduced[np.isinf(top)] >= -1e-7).all()
+            gain = np.minimum(reduced, 0.0)
+            assert duals @ h + gain[np.isfinite(top)] @ top[np.isfinite(top)] == pytest.approx(value, abs=1e-6)
+            assert (y >= 0).all()
+            assert (y <= top + 1e-7).all()
+            rows = shape.matrix @ y
+            assert (rows >= h - 1e-7).all()
+            assert rows[shape.equal] == pytest.approx(h[shape.equal], abs=1e-7)
+            assert cost @ y == pytest.approx(value, abs=1e-6)
 
 
 @pytest.mark.parametrize("moving", [False, True])
@@ -149,12 +183,12 @@ def test_against_linprog(seed: int, moving: bool) -> None:
     """From the slacks, and again with other right-hand sides from the bases found."""
     case = random_case(seed, moving=moving)
     bases = Bases(case.shape)
-    basis = case.bunch().solve(bases, fresh(case.bunch()), same_costs=False)
-    check(case, bases, basis, case.expected())
+    found = case.solve(bases)
+    check(found, case.expected())
     for step in range(3):
         case = other_limits(case, 10 * seed + step)
-        basis = case.bunch().solve(bases, basis, same_costs=True)
-        check(case, bases, basis, case.expected())
+        found = case.solve(bases, found.last, moved=False)
+        check(found, case.expected())
 
 
 @pytest.mark.parametrize("seed", SEEDS)
@@ -162,11 +196,12 @@ def test_prices_that_move(seed: int) -> None:
     """Costs move between calls, so that a last basis need not be dual feasible any more."""
     case = random_case(seed, moving=True)
     bases = Bases(case.shape)
-    basis = fresh(case.bunch())
+    last = None
     for step in range(4):
         case = other_prices(other_limits(case, 10 * seed + step), 10 * seed + step)
-        basis = case.bunch().solve(bases, basis, same_costs=False)
-        check(case, bases, basis, case.expected())
+        found = case.solve(bases, last)
+        check(found, case.expected())
+        last = found.last
 
 
 @pytest.mark.parametrize("seed", SEEDS)
@@ -175,17 +210,15 @@ def test_from_any_basis_met_before(seed: int) -> None:
     rng = np.random.default_rng(seed)
     for moving in (False, True):
         case = random_case(seed, moving=moving)
-        bases, bunch = Bases(case.shape), case.bunch()
-        found = bunch.solve(bases, fresh(bunch), same_costs=False)
+        bases = Bases(case.shape)
+        found = case.solve(bases)
         expected = case.expected()
         for _ in range(3):
             if moving and case.shape.moving.size:
-                start = rng.integers(-1, bases.size, bunch.count)
+                start = rng.integers(-1, bases.size, found.last.shape)
             else:
-                by_piece = found.reshape(case.shape.pieces, case.scenarios)
-                start = rng.permuted(by_piece, axis=1).ravel()
-            again = bunch.solve(bases, start, same_costs=False)
-            check(case, bases, again, expected)
+                start = rng.permuted(found.last, axis=0)
+            check(case.solve(bases, start), expected)
 
 
 @pytest.mark.parametrize("moving", [False, True])
@@ -193,8 +226,7 @@ def test_from_any_basis_met_before(seed: int) -> None:
 def test_memory_does_not_depend_on_order(seed: int, moving: bool) -> None:
     """Scenarios one by one, in two halves, turned round and all at once, with one memory: the same values."""
     case = random_case(seed, moving=moving, scenarios=16)
-    pieces, rng = case.shape.pieces, np.random.default_rng(seed)
-    expected = case.expected().reshape(pieces, 16)
+    rng, expected = np.random.default_rng(seed), case.expected()
     orders = [
         [np.arange(16)],
         [np.array([s]) for s in rng.permutation(16)],
@@ -205,46 +237,77 @@ def test_memory_does_not_depend_on_order(seed: int, moving: bool) -> None:
     for order in orders:
         for bases in (shared, Bases(case.shape)):
             for which in order:
-                part = case.part(which)
-                basis = part.bunch().solve(bases, fresh(part.bunch()), same_costs=False)
-                value, _ = part.bunch().outcome(bases, basis)
-                assert value.reshape(pieces, -1) == pytest.approx(expected[:, which], abs=1e-7)
+                assert case.part(which).solve(bases).value == pytest.approx(expected[which], abs=1e-7)
 
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_repetition_is_exact(seed: int) -> None:
     """A basis found stays: not one step more, and the same numbers to the last bit."""
     case = random_case(seed, moving=seed % 2 == 0)
-    bases, bunch = Bases(case.shape), case.bunch()
-    basis = bunch.solve(bases, fresh(bunch), same_costs=False)
+    bases = Bases(case.shape)
+    first = case.solve(bases)
     known = bases.size
-    again = case.bunch().solve(bases, basis, same_costs=True)
-    assert (again == basis).all()
+    again = case.solve(bases, first.last, moved=False)
+    assert (again.last == first.last).all()
     assert bases.size == known
-    first, second = bunch.outcome(bases, basis), case.bunch().outcome(bases, again)
-    assert all((a == b).all() for a, b in zip(first, second, strict=True))
+    assert (again.value == first.value).all()
+    assert (again.duals() == first.duals()).all()
 
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_duals_are_cuts(seed: int) -> None:
     """Duals at some right-hand sides bound the value at any others from below, bounds and costs being the same."""
     case = random_case(seed, moving=seed % 2 == 0)
-    bases, bunch = Bases(case.shape), case.bunch()
-    basis = bunch.solve(bases, fresh(bunch), same_costs=False)
-    value, duals = bunch.outcome(bases, basis)
+    found = case.solve(Bases(case.shape))
     other = other_limits(case, seed)
-    h, moved = (c.rows[c.shape.rows].transpose(0, 2, 1).reshape(duals.shape) for c in (case, other))
-    assert (other.expected() >= value + (duals * (moved - h)).sum(axis=1) - 1e-7).all()
+    gain = (found.duals() * (other.rows - case.rows).T)[:, case.shape.rows].sum(axis=2)
+    assert (other.expected() >= found.value + gain - 1e-7).all()
 
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_the_solver_takes_over(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where no step is left HiGHS finds the bases; they are as good."""
+    case = random_case(seed, moving=seed % 2 == 0, scenarios=10)
+    expected, asked = case.expected(), []
+    plain = Bases._by_solver
+    monkeypatch.setattr(Bases, "_by_solver", lambda self, *at: asked.append(at[1:]) or plain(self, *at))
     monkeypatch.setattr(bunching, "STEPS", 0)
-    case = random_case(seed, moving=seed % 2 == 0, scenarios=8)
+    found = case.solve(Bases(case.shape))
+    check(found, expected)
+    assert len(asked) == len(set(asked))
+    assert len(asked) >= (found.last > 0).sum()
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_forgotten_bases(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With room for two bases, that grows only where instances need it, answers are the same."""
+    monkeypatch.setattr(bunching, "ROOM", 2)
+    monkeypatch.setattr(bunching, "MANY", 2)
+    case = random_case(seed, moving=seed % 2 == 0)
     bases = Bases(case.shape)
-    basis = case.bunch().solve(bases, fresh(case.bunch()), same_costs=False)
-    check(case, bases, basis, case.expected())
+    last = bases.start(case.scenarios)
+    live, moved = np.ones(last.shape, dtype=bool), np.ones(case.scenarios, dtype=bool)
+    for step in range(4):
+        value = np.zeros(last.shape)
+        bases.solve(case.instances, live, moved, last, value)
+        check(Found(value, last, case, bases), case.expected())
+        assert bases.pool.mark.size <= max(2, 4 * (np.unique(last).size + 1))
+        case = other_limits(case, 10 * seed + step)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_dead_instances(seed: int) -> None:
+    """Where limits are zero the value is zero under any basis: such instances keep theirs; others are not touched."""
+    case = random_case(seed, moving=seed % 2 == 0)
+    bases, dead = Bases(case.shape), np.random.default_rng(seed).random(case.scenarios) < 0.5
+    last = case.solve(bases).last.copy()
+    nothing = replace(case, rows=np.where(dead, 0.0, case.rows + 1.0), upper=np.where(dead, 0.0, case.upper))
+    live, value = np.repeat(~dead[:, None], case.shape.pieces, 1), np.zeros(last.shape)
+    now = bases.start(case.scenarios)
+    now[:] = last
+    bases.solve(nothing.instances, live, np.zeros(case.scenarios, dtype=bool), now, value)
+    assert value == pytest.approx(nothing.expected(), abs=1e-7)
+    assert (now[dead] == last[dead]).all()
 
 
 @pytest.mark.parametrize("scale", [1e-6, 1e-3, 1e3, 1e6])
@@ -253,9 +316,7 @@ def test_units_of_amounts(scale: float) -> None:
     for seed in range(10):
         case = random_case(seed, moving=seed % 2 == 0)
         large = replace(case, rows=scale * case.rows, upper=scale * case.upper)
-        bases = Bases(case.shape)
-        basis = large.bunch().solve(bases, fresh(large.bunch()), same_costs=False)
-        value, _ = large.bunch().outcome(bases, basis)
+        value = large.solve(Bases(case.shape)).value
         assert value == pytest.approx(scale * case.expected(), rel=1e-7, abs=1e-7)
 
 
@@ -270,16 +331,17 @@ def test_infeasible_instance() -> None:
         columns=np.array([[0]]),
         cost=np.array([[1.0]]),
         prices=sparse.csr_array((0, 0)),
+        label=np.zeros(1, dtype=np.int64),
     )
-    bunch = Bunch(shape, np.array([[0.5, 2.0]]), np.array([[1.0, 1.0]]), np.zeros((0, 2)))
+    case = Case(shape, np.array([[0.5, 2.0]]), np.array([[1.0, 1.0]]), np.zeros((0, 2)))
     with pytest.raises(SolverError, match="infeasible"):
-        bunch.solve(Bases(shape), fresh(bunch), same_costs=False)
+        case.solve(Bases(shape))
 
 
 def test_unbounded_instance() -> None:
     """A column without bound whose cost is negative."""
     shape = random_case(0, moving=False).shape
     shape = replace(shape, cost=np.full_like(shape.cost, -1.0), bounded=np.zeros(0, dtype=np.int64))
-    bunch = Bunch(shape, np.zeros((shape.rows.size, 1)), np.zeros((shape.columns.size, 1)), np.zeros((0, 1)))
+    case = Case(shape, np.zeros((shape.rows.size, 1)), np.zeros((shape.columns.size, 1)), np.zeros((0, 1)))
     with pytest.raises(SolverError):
-        bunch.solve(Bases(shape), fresh(bunch), same_costs=False)
+        case.solve(Bases(shape))
