@@ -54,9 +54,10 @@ class Template:
         """Data of a slice of an instance's scenarios, shape (data, scenarios)."""
         source = Data(instance, which)
         count = instance.scenarios.probability[which].size
-        found = np.ones((self.data_size, count))
+        found = np.empty((self.data_size, count))
+        found[0] = 1.0
         for name, index, at in self.data:
-            found[at] = getattr(source, name)[(slice(None), *index.T)].T
+            found[at] = source.at(name, index)
         return found
 
 
