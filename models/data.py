@@ -102,9 +102,10 @@ class Data:
         }
         return tuple(size[axis] for axis in AXES[name])
 
-    def _read(self, array: Array, *index: Integers) -> Array:
+    def _read(self, array: npt.NDArray[Any], *index: Integers) -> npt.NDArray[Any]:
         """Entries of an array of the sample, (entries, S)."""
-        return np.asarray(array[(self.which, *index)]).T
+        key: Any = (self.which, *index)
+        return np.asarray(array[key]).T
 
     def length(self, m: Integers, t: Integers, b: Integers) -> Array:
         """Length of a block, fraction of the year."""
@@ -130,7 +131,7 @@ class Data:
         def largest(group: tuple[int, ...], *where: Integers) -> Array:
             r, k, m, t, b = where
             parts = [self._read(rate, b, r, np.full_like(r, to), k, m, t) for to in group]
-            return np.max(parts, axis=0)
+            return np.asarray(np.max(parts, axis=0))
 
         return self._by_group(largest, g, r, k, m, t, b) * self.length(m, t, b)
 
@@ -147,7 +148,7 @@ class Data:
         def spares(group: tuple[int, ...], *where: Integers) -> Array:
             c, k, m, t = where
             free = [self._available(c, np.full_like(c, to), k, m, t) >= UNCUT for to in group]
-            return np.any(free, axis=0).astype(float)
+            return np.asarray(np.any(free, axis=0), dtype=float)
 
         calm = (b != DISRUPTED)[:, None]
         return self.reach(c, r, k, m, t, b) * np.where(calm, 1.0, self._by_group(spares, g, c, k, m, t))
@@ -176,7 +177,8 @@ class Data:
 
     def kept(self, p: Integers, v: Integers, t: Integers) -> Array:
         """Part of it that support takes the place of."""
-        return self.unaided(p, t) * ~self._read(self.instance.scenarios.lost, p, v)
+        lost = self._read(self.instance.scenarios.lost, p, v)
+        return np.asarray(self.unaided(p, t) * ~lost)
 
     def _available(self, c: Integers, r: Integers, k: Integers, m: Integers, t: Integers) -> Array:
         """Share of the goods of a country that arrives in the disrupted block."""

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from portfolio.case.settings import Finance
-from portfolio.finance.schedule import Schedule
+from portfolio.finance.schedule import Course, Schedule
 
 Array = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
@@ -40,8 +40,8 @@ class Plant:
 
     Attributes
     ----------
-    schedule : Schedule
-        Plan in every scenario, zero output where the project fails.
+    course : Course or Schedule
+        Plan in every scenario, never open where the project fails.
     margin : array
         M: revenue with payouts - opex - sustaining - royalty, at scheduled output.
     taxed : array
@@ -60,7 +60,7 @@ class Plant:
         Layers of debt, senior first.
     """
 
-    schedule: Schedule
+    course: Course | Schedule
     margin: Array
     taxed: Array
     worth: Flags
@@ -115,14 +115,14 @@ class Operation:
         self.shut = np.zeros(count, dtype=bool)
         self.dead = np.zeros(count, dtype=bool)
         self.original = np.ones(count, dtype=bool)
-        self.fail_year = np.minimum(np.floor(plant.schedule.start), years - 1)
-        self.takeover_year = np.floor(np.minimum(plant.schedule.takeover, 1e6))
+        self.fail_year = np.minimum(np.floor(plant.course.start), years - 1)
+        self.takeover_year = np.floor(np.minimum(plant.course.takeover, 1e6))
         self.drawn = np.zeros(count)
         self.real = np.broadcast_to(plant.public.principal > TOKEN_USD_M, count)
         self.indebted = np.broadcast_to(np.asarray(plant.private.principal) > 0.0, count)
         self.failed = np.flatnonzero(plant.failed)
-        self.first_start = float(plant.schedule.start.min(initial=np.inf))
-        self.last_start = float(plant.schedule.start.max(initial=0.0))
+        self.first_start = float(plant.course.start.min(initial=np.inf))
+        self.last_start = float(plant.course.start.max(initial=0.0))
         self.record = Record(
             available=np.zeros((years, count)).T,
             service=np.zeros((years, count)).T,
@@ -134,12 +134,23 @@ class Operation:
             balance=np.zeros(count),
         )
 
-    def run(self) -> Record:
-        """Return the flows of all years."""
-        for t in range(self.plant.margin.shape[1]):
-            self.step(t)
+    def run(self, first: int = 0) -> Record:
+        """Return the flows of all years; nothing closes before year ``first``, and nothing happens."""
+        for t in range(first, self.plant.margin.shape[1]):
+            if t + 1.0 <= self.first_start and not (self.fail_year[self.failed] == t).any():
+                self._build(t)
+            else:
+                self.step(t)
         self.record.balance = self.public
         return self.record
+
+    def _build(self, t: int) -> None:
+        """Take every scenario through a year before any plant starts: :meth:`step` where nothing is earned or due."""
+        self._due(t)
+        self.private += self.private_interest
+        self.public += self.public_interest
+        self.record.available[:, t] = ~self.dead
+        self._taken_over(t)
 
     def step(self, t: int) -> None:
         """Take every scenario through year ``t``."""
@@ -154,7 +165,7 @@ class Operation:
         default[fail] |= self.private[fail] > EPS
         liquid -= paid_private
         # A patient lender that cannot be paid in full waits and leaves the cash to a plant that may still run.
-        waits = (liquid < due_public - EPS) & (self.plant.schedule.open[:, t] > 0.0)
+        waits = (liquid < due_public - EPS) & (self.plant.course.open[:, t] > 0.0)
         paid_public = np.minimum(due_public, liquid)
         paid_public[default | waits] = 0.0
         liquid -= paid_public
@@ -202,7 +213,7 @@ class Operation:
         Private: interest until completion, capitalised while the plant is late; level payments after. Public:
         capitalised until completion, level payments after. Arrears lengthen the public loan.
         """
-        s, private, public = self.plant.schedule, self.plant.private, self.plant.public
+        s, private, public = self.plant.course, self.plant.private, self.plant.public
         here = (~self.dead).astype(float)
         drawn, late = s.draw[:, t] * here, s.waiting[:, t] * here
         here[self.failed] = 0.0
@@ -261,7 +272,7 @@ class Operation:
         owing = (self.arrears > EPS).nonzero()[0]
         beyond = self.arrears[owing] > f.deferral_y * self.public_payment[owing] + EPS
         patience = owing[beyond & (self.public[owing] > EPS)]
-        rows = np.unique(np.concatenate([unpaid, fail, patience]))
+        rows = np.unique(np.concatenate([unpaid, fail, patience])) if fail.size or patience.size else unpaid
         if not rows.size:
             return
         self._write_off(t, rows, self._given_default(t, rows, f.lgd_subordinated))
@@ -276,7 +287,7 @@ class Operation:
 
     def _given_default(self, t: int, rows: Rows, running: float) -> Array:
         """Return the loss given default: another while a plant is built or where it fails than once it is complete."""
-        building = t + 1.0 <= self.plant.schedule.completion[rows]
+        building = t + 1.0 <= self.plant.course.completion[rows]
         fails = self.plant.failed[rows] & (self.fail_year[rows] == t)
         return np.where(building | fails, self.finance.lgd_construction, running)
 
@@ -298,12 +309,12 @@ class Operation:
         if t + 1.0 <= self.first_start:
             return
         months = self.finance.distribution_months / 12.0
-        reserve = np.where(self.plant.schedule.open[:, t] > 0.0, self.plant.opex, 0.0)
+        reserve = np.where(self.plant.course.open[:, t] > 0.0, self.plant.opex, 0.0)
         reserve += service
         reserve *= months
         excess = np.maximum(self.cash - reserve, 0.0)
         if t + 1.0 <= self.last_start:
-            excess *= t + 1.0 > self.plant.schedule.start
+            excess *= t + 1.0 > self.plant.course.start
         self.cash -= excess
         owing = self.arrears.nonzero()[0]
         if owing.size:
@@ -321,7 +332,7 @@ class Operation:
 
     def _taken_over(self, t: int) -> None:
         """Repay all debt when a rival takes over a plant that is built or runs: the usual change-of-control clause."""
-        self.drawn += self.plant.schedule.draw[:, t]
+        self.drawn += self.plant.course.draw[:, t]
         gone = (self.takeover_year == t).nonzero()[0]
         if not gone.size:
             return
