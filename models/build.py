@@ -5,6 +5,7 @@ from __future__ import annotations
 from types import SimpleNamespace
 
 import pyomo.environ as pyo
+from pyomo.common.gc_manager import PauseGC
 
 from models.data import Symbols
 from models.decision import Decision
@@ -65,8 +66,10 @@ def build_extensive_form(instance: Instance) -> Block:
 def build_first_stage(instance: Instance) -> Block:
     """Build the first stage alone: its objective is what commitments cost, cost weight * public cost."""
     model = pyo.ConcreteModel(name="first_stage")
-    add_first_stage(model, instance)
-    model.objective = pyo.Objective(expr=instance.cost_weight * total([public_cost(model, instance)]))
+    # Nothing of a model can be collected while it is built.
+    with PauseGC():
+        add_first_stage(model, instance)
+        model.objective = pyo.Objective(expr=instance.cost_weight * total([public_cost(model, instance)]))
     return model
 
 
@@ -86,6 +89,8 @@ def build_template(instance: Instance) -> Block:
     symbols.declare()
     view = View(instance, None, symbols)
     model.scenario = pyo.Block()
-    add_recourse(model.scenario, view, model.first)
-    model.objective = pyo.Objective(expr=weighted_shortfall(model.scenario, view) + side_costs(model.scenario, view))
+    with PauseGC():
+        add_recourse(model.scenario, view, model.first)
+        cost = weighted_shortfall(model.scenario, view) + side_costs(model.scenario, view)
+        model.objective = pyo.Objective(expr=cost)
     return model

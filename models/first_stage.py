@@ -153,16 +153,13 @@ def feed(block: Block, instance: Instance) -> None:
 
     Processors at the stage before count as feed too, at their utilisation.
     """
+    projects = {p: at for at, p in enumerate(instance.projects)}
 
     def rule(b: Block, k: int, m: int) -> Any:
-        terms = []
-        for p, a, v in instance.options:
-            at = instance.projects.index(p)
-            used = instance.utilisation[at]
-            need = used * instance.process[at, k, m] / instance.recovery[k]
-            offer = instance.captive[at, k - 1, m] + used * instance.process[at, k - 1, m]
-            if need != offer:
-                terms.append((need - offer) * b.select[p, a, v])
+        need = instance.utilisation * instance.process[:, k, m] / instance.recovery[k]
+        offer = instance.captive[:, k - 1, m] + instance.utilisation * instance.process[:, k - 1, m]
+        taken = (need - offer).tolist()
+        terms = [taken[projects[key[0]]] * b.select[key] for key in instance.options if taken[projects[key[0]]] != 0]
         if not terms:
             return pyo.Constraint.Skip
         return total(terms) <= instance.incumbent_feed[k - 1, m]
@@ -232,12 +229,12 @@ def rights(block: Block, instance: Instance) -> None:
     def once(b: Block, p: str, a: str, v: int) -> Any:
         if not claims[p, a, v]:
             return pyo.Constraint.Skip
-        free = 1.0 - instance.max_precommitted[instance.projects.index(p)]
+        free = 1.0 - float(instance.max_precommitted[instance.projects.index(p)])
         return total(b.rights[c] for c in claims[p, a, v]) - free * b.select[p, a, v] <= 0
 
     def offtaken(b: Block, p: str, a: str, v: int) -> Any:
         taken = _of_kinds(instance, (p, a, v), frozenset({"offtake"}))
-        free = 1.0 - instance.max_precommitted[instance.projects.index(p)]
+        free = 1.0 - float(instance.max_precommitted[instance.projects.index(p)])
         if not taken or free >= instance.options[p, a, v].tranche:
             return pyo.Constraint.Skip
         return total(b.share[k] for k in taken) - free * b.select[p, a, v] <= 0
@@ -278,7 +275,7 @@ def public_cost(block: Block, instance: Instance) -> Any:
     terms += [instance.fixed_cost[k[1]] * block.use[k] for k in instance.packages]
     terms += [instance.admin_usd_m * block.take[k] for k in instance.parties]
     terms += [
-        instance.stock_cost[instance.materials.index(m), instance.windows.index(v)] * block.purchase[f, m, v]
+        float(instance.stock_cost[instance.materials.index(m), instance.windows.index(v)]) * block.purchase[f, m, v]
         for f, m, v in instance.purchases
     ]
     return total(terms)

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
 import pyomo.environ as pyo
 
 from models.expressions import Block, total
-from models.instance import Instance, ShareKey
+from models.instance import Instance, OptionKey, ShareKey
+
+ClaimKey = tuple[str, str, str, int]
+"""(region, project, structure, window)."""
 
 
 def placeable(block: Block, instance: Instance) -> None:
@@ -19,35 +22,52 @@ def placeable(block: Block, instance: Instance) -> None:
     Where nobody at home demands the product form, it is feed: home processing slots of the next stage, those of
     incumbents and those held by right in projects, are its demand.
     """
-    offtakes = [key for key in instance.shares if instance.kind_of[key[2]] == "offtake"]
-    capacity = instance.captive + instance.process
+    terms = _Terms(instance)
+    capacity = (instance.captive + instance.process).tolist()
+    process = instance.process.tolist()
     final = len(instance.stages) - 1
 
     def rule(b: Block, r: int, k: int, m: int, t: int) -> Any:
         year, region = instance.years[t], instance.regions[r]
-        taken = []
-        for key in offtakes:
-            option = instance.options[key[1], key[3], key[4]]
-            tonnes = capacity[instance.projects.index(key[1]), k, m]
-            if tonnes > 0 and instance.region_of[key[0]] == region and option.first_year <= year <= option.last_year:
-                taken.append(tonnes * b.share[key])
+        taken = [capacity[p][k][m] * b.share[key] for key, p in terms.offtakes[region, year] if capacity[p][k][m] > 0]
         if not taken:
             return pyo.Constraint.Skip
-        room = instance.placeable_share * (instance.forecast[r, k, m, t] + _incumbent_slots(instance, r, k, m))
+        room = instance.placeable_share * (float(instance.forecast[r, k, m, t]) + _incumbent_slots(instance, r, k, m))
         held: list[Any] = []
         if k < final:
+            recovery = float(instance.recovery[k + 1])
             held = [
-                instance.placeable_share * slots / instance.recovery[k + 1] * b.rights[claim]
-                for claim in instance.claims
-                if claim[0] == region
-                and (slots := instance.process[instance.projects.index(claim[1]), k + 1, m]) > 0
-                and instance.options[claim[1:]].first_year <= year <= instance.options[claim[1:]].last_year
+                instance.placeable_share * process[p][k + 1][m] / recovery * b.rights[claim]
+                for claim, p in terms.claims[region, year]
+                if process[p][k + 1][m] > 0
             ]
         return total(taken) - total(held) <= room
 
     shape = (len(instance.regions), len(instance.stages), len(instance.materials), len(instance.years))
-    rows = list(np.ndindex(*shape)) if offtakes else []
+    rows = list(np.ndindex(*shape)) if terms.offtakes else []
     block.placeable = pyo.Constraint(rows, rule=rule)
+
+
+class _Terms:
+    """Offtake shares and rights by (region, year of the planned term), each with the number of its project."""
+
+    def __init__(self, instance: Instance) -> None:
+        self.offtakes: defaultdict[tuple[str, int], list[tuple[ShareKey, int]]] = defaultdict(list)
+        self.claims: defaultdict[tuple[str, int], list[tuple[ClaimKey, int]]] = defaultdict(list)
+        at = {name: p for p, name in enumerate(instance.projects)}
+        for key in instance.shares:
+            if instance.kind_of[key[2]] == "offtake":
+                for year in _term(instance, (key[1], key[3], key[4])):
+                    self.offtakes[instance.region_of[key[0]], year].append((key, at[key[1]]))
+        for claim in instance.claims:
+            for year in _term(instance, claim[1:]):
+                self.claims[claim[0], year].append((claim, at[claim[1]]))
+
+
+def _term(instance: Instance, key: OptionKey) -> Iterator[int]:
+    """Years of the horizon in the planned term of an option's contracts."""
+    option = instance.options[key]
+    return (year for year in instance.years if option.first_year <= year <= option.last_year)
 
 
 def _incumbent_slots(instance: Instance, r: int, k: int, m: int) -> float:
@@ -71,7 +91,7 @@ def charged(block: Block, instance: Instance, member: str, windows: Iterable[int
     if instance.admin_usd_m > 0:
         terms += [instance.admin_usd_m * block.take[k] for k in instance.parties if k[0] == member and k[2] in within]
     terms += [
-        instance.stock_cost[instance.materials.index(m), instance.windows.index(v)] * block.purchase[f, m, v]
+        float(instance.stock_cost[instance.materials.index(m), instance.windows.index(v)]) * block.purchase[f, m, v]
         for f, m, v in instance.purchases
         if f == member and v in within
     ]

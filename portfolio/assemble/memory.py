@@ -76,7 +76,10 @@ class Within(ReadLikeArray):
         """Return what the same key gives on the whole array, without building the whole where it can be helped."""
         parts = spread(key, self.ndim)
         lists = [isinstance(p, (list, np.ndarray)) for p in parts or ()]
-        # Two lists are matched entry by entry, and one of years may move to the front: left to NumPy.
+        if parts is not None and lists == [False, True, True]:  # matched entry by entry
+            scenarios, options, years = parts
+            return self.output[scenarios, options, years] * self.part[scenarios, self.group[options], years]
+        # Other lists are matched too, and one of years may move to the front: left to NumPy.
         if parts is None or sum(lists) > 1 or lists[2]:
             return np.asarray(self)[key]
         scenarios, options, years = parts

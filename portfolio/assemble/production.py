@@ -22,6 +22,9 @@ from portfolio.scenarios.drivers import Drivers, slices
 Array = npt.NDArray[np.float64]
 Compact = npt.NDArray[np.float32]
 
+CHUNK = 2000
+"""Scenarios simulated at once: with fewer, calls take longer than the numbers in them."""
+
 
 @dataclass(frozen=True)
 class Production:
@@ -82,7 +85,7 @@ def produce(
         part=zeros((len(numbers), years, size), np.float32),
         unaided=zeros((len(case.projects), years, size)),
     )
-    chunks = [(some, drivers.rows(some)) for some in slices(size)]
+    chunks = [(some, drivers.rows(some)) for some in slices(size, CHUNK)]
     prepared = [(some, chunk, market(case, chunk)) for some, chunk in chunks]
     first = {terms.index(term) for term in numbers}
     at: dict[str, list[int]] = {p.project: [] for p in case.projects}
@@ -97,11 +100,12 @@ def produce(
             for j in mine:
                 c, window = choices[keys[j][:2]], keys[j][2]
                 closings.append(supported(case, project, c.structure, c.financing, window, chunk))
-            output, part = yields(case, project, closings, chunk, prices)
+            wanted = [n for n, j in enumerate(mine, start=1) if j in first]
+            output, part = yields(case, project, closings, chunk, prices, wanted)
             _write(target.unaided[case.project_names.index(project.project)], some, output[0].astype(np.float32))
             for n, j in enumerate(mine, start=1):
                 _write(target.output[j], some, output[n])
-                if j in first:
+                if n in part:
                     _write(target.part[group[j]], some, part[n])
 
     # One after the other: steps this small wait for the interpreter lock longer than two threads save.

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from pyomo.common.gc_manager import PauseGC
 from pyomo.repn.plugins.standard_form import LinearStandardFormCompiler
 from scipy import sparse
 
@@ -66,7 +67,8 @@ def _owner(path: str) -> int:
 
 def compile_model(model: Any) -> Compiled:
     """Compile a linear Pyomo model with one objective (minimised) into arrays."""
-    form = LinearStandardFormCompiler().write(model, mixed_form=True)
+    with PauseGC():
+        form = LinearStandardFormCompiler().write(model, mixed_form=True)
     lower, upper = _row_bounds(form.rows, form.rhs)
     columns = form.columns
     bounds = [v.bounds for v in columns]

@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pyomo.environ as pyo
-from pyomo.repn import generate_standard_repn
+from pyomo.common.gc_manager import PauseGC
 from scipy import sparse
 
 from models import Instance, build_template
 from models.data import Data
+from portfolio.engine.polynomial import Polynomial, polynomial
 from portfolio.engine.programme import Array, Flags, Integers, Products
 
 DEFINED = ("running", "delivered")
@@ -53,9 +54,10 @@ class Template:
         """Data of a slice of an instance's scenarios, shape (data, scenarios)."""
         source = Data(instance, which)
         count = instance.scenarios.probability[which].size
-        found = np.ones((self.data_size, count))
+        found = np.empty((self.data_size, count))
+        found[0] = 1.0
         for name, index, at in self.data:
-            found[at] = getattr(source, name)[(slice(None), *index.T)].T
+            found[at] = source.at(name, index)
         return found
 
 
@@ -111,9 +113,6 @@ class _Reader:
             at.append(number)
         return number
 
-    def is_datum(self, v: Any) -> bool:
-        return id(v) in self.datum_ids
-
 
 def compile_template(instance: Instance, first: dict[tuple[str, Any], int]) -> Template:
     """Compile the recourse; ``first`` numbers the first-stage columns by (variable, index).
@@ -123,27 +122,31 @@ def compile_template(instance: Instance, first: dict[tuple[str, Any], int]) -> T
     ValueError
         Where a row is not linear in the recourse and bilinear in data and first stage.
     """
-    model = build_template(instance)
+    with PauseGC():
+        return _compile(build_template(instance), first)
+
+
+def _compile(model: Any, first: dict[tuple[str, Any], int]) -> Template:
     read = _Reader(model, first)
     matrix, constant, upper, define = _Terms(), _Terms(), _Terms(), _Terms()
     direct, defined, indirect = _Terms(), _Terms(), _Terms()
     equal: list[bool] = []
     priced: list[bool] = []
     for component in model.scenario.component_objects(pyo.Constraint, active=True):
+        name = component.local_name
+        defines = name in ("runs", "delivers")
         for row in component.values():
-            repn = generate_standard_repn(row.body, compute_values=True, quadratic=True)
-            if repn.nonlinear_expr is not None:
-                raise ValueError(f"{row.name} is not bilinear in data and first stage")
-            own, rest, products = _classify(read, repn, row)
-            if component.local_name in ("runs", "delivers"):
-                _define(read, repn, rest, products, define, defined)
+            body = polynomial(row.body)
+            own, rest, products = _classify(read, body, row, defines)
+            if defines:
+                _define(read, body, rest, products, define, defined)
             elif len(own) == 1 and not row.equality and not products and own[0][1] == 1.0 and row.has_ub():
                 for datum, value in rest:
                     upper.add(-value, own[0][0], datum)
             else:
                 sign, number = (1.0 if row.has_lb() else -1.0), len(equal)
                 equal.append(bool(row.equality))
-                priced.append(component.local_name in PRICED)
+                priced.append(name in PRICED)
                 for column, value in own:
                     matrix.add(sign * value, number, column)
                 for datum, value in rest:
@@ -175,45 +178,47 @@ def compile_template(instance: Instance, first: dict[tuple[str, Any], int]) -> T
 Linear = list[tuple[int, float]]
 
 
-def _classify(read: _Reader, repn: Any, row: Any) -> tuple[Linear, Linear, list[tuple[int, str, int, float]]]:
+def _classify(
+    read: _Reader, body: Polynomial, row: Any, defines: bool
+) -> tuple[Linear, Linear, list[tuple[int, str, int, float]]]:
     """Terms of a row: own columns, data, and (datum, kind, column) products; definitions' own terms are left out.
 
     The row's bound and constant count as datum 0.
     """
     bound = float(pyo.value(row.lower if row.has_lb() else row.upper))
     own: Linear = []
-    rest: Linear = [(0, float(repn.constant) - bound)] if float(repn.constant) != bound else []
+    rest: Linear = [(0, body.constant - bound)] if body.constant != bound else []
     products = []
-    for v, value in zip(repn.linear_vars, repn.linear_coefs, strict=True):
-        if id(v) in read.own:
-            own.append((read.own[id(v)], float(value)))
-        elif read.is_datum(v):
-            rest.append((read.datum(v), float(value)))
-        elif id(v) in read.first:
-            products.append((0, "first", read.first[id(v)], float(value)))
-        elif row.parent_component().local_name not in ("runs", "delivers"):
-            products.append((0, "definition", read.definitions[id(v)], float(value)))
-    for (a, b), value in zip(repn.quadratic_vars, repn.quadratic_coefs, strict=True):
-        datum, other = (a, b) if read.is_datum(a) else (b, a)
-        if id(other) in read.first:
-            products.append((read.datum(datum), "first", read.first[id(other)], float(value)))
-        elif id(other) in read.definitions:
-            products.append((read.datum(datum), "definition", read.definitions[id(other)], float(value)))
-        else:
+    for v, value in body.linear():
+        at = id(v)
+        if at in read.own:
+            own.append((read.own[at], value))
+        elif at in read.datum_ids:
+            rest.append((read.datum(v), value))
+        elif at in read.first:
+            products.append((0, "first", read.first[at], value))
+        elif not defines:
+            products.append((0, "definition", read.definitions[at], value))
+    for a, b, value in body.quadratic():
+        datum, other = (a, b) if id(a) in read.datum_ids else (b, a)
+        at = id(other)
+        if id(datum) not in read.datum_ids or (at not in read.first and at not in read.definitions):
             raise ValueError(f"{row.name} multiplies {a.name} by {b.name}")
+        kind, column = ("first", read.first[at]) if at in read.first else ("definition", read.definitions[at])
+        products.append((read.datum(datum), kind, column, value))
     return own, rest, products
 
 
 def _define(
     read: _Reader,
-    repn: Any,
+    body: Polynomial,
     rest: Linear,
     products: list[tuple[int, str, int, float]],
     define: _Terms,
     defined: _Terms,
 ) -> None:
     """Take a row u - (...) == 0 as the definition of u."""
-    number = next(read.definitions[id(v)] for v in repn.linear_vars if id(v) in read.definitions)
+    number = next(read.definitions[id(v)] for v, _ in body.linear() if id(v) in read.definitions)
     for datum, value in rest:
         define.add(-value, number, datum)
     for datum, _, column, value in products:
@@ -222,7 +227,6 @@ def _define(
 
 def _cost(model: Any, read: _Reader) -> Array:
     cost = np.zeros(len(read.columns))
-    repn = generate_standard_repn(model.objective.expr, compute_values=True)
-    for v, value in zip(repn.linear_vars, repn.linear_coefs, strict=True):
+    for v, value in polynomial(model.objective.expr).linear():
         cost[read.own[id(v)]] = value
     return cost

@@ -179,6 +179,9 @@ def placed_offtake(instance: Instance, decision: Decision) -> tuple[tuple[str, s
         (region, stage, material, year, used, limit), t/y, for every region, stage and material in which offtake is
         taken.
     """
+    # Options without a commitment add nothing: the equation is stated without them.
+    held = {(p, a, v) for _, p, _, a, v in decision.share} | {claim[1:] for claim in decision.rights}
+    instance = replace(instance, shares={k: data for k, data in instance.shares.items() if (k[1], k[3], k[4]) in held})
     model = pyo.ConcreteModel()
     add_variables(model, instance)
     placeable(model, instance)

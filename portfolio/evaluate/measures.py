@@ -9,7 +9,6 @@ import numpy.typing as npt
 import pandas as pd
 
 from models import Decision, Instance
-from models.instance import CALM, DISRUPTED
 from portfolio.evaluate.outcomes import Outcomes, cvar
 
 Array = npt.NDArray[np.float64]
@@ -136,22 +135,20 @@ def project_flows(instance: Instance, decision: Decision) -> ProjectFlows:
     shape = (len(i.projects), len(i.regions), *capacity.shape[1:], len(i.years))
     found = ProjectFlows(np.zeros(shape), np.zeros(shape), np.zeros(shape))
     running, delivered = _running(i, decision)
+    weight = s.probability
     for p, k, m in np.argwhere(capacity > 0):
-        c = i.countries.index(i.country_of[i.projects[p]])
-        phi = s.disrupted[:, m]
+        c, tonnes = i.countries.index(i.country_of[i.projects[p]]), capacity[p, k, m]
+        phi, runs, all_delivered = s.disrupted[:, m], running[:, p], delivered[:, :, p].sum(axis=1)
+        free = (1.0 - i.precommitted[p, k, m]) * runs - all_delivered
         for r in range(len(i.regions)):
-            reach = {DISRUPTED: phi * s.available[:, c, r, k, m], CALM: 1.0 - phi}
-            right, market, promised = np.zeros((3, s.size, len(i.years)))
-            for b, arriving in reach.items():
-                access = i.access[p, r] * (i.crisis_access if b == DISRUPTED else 1.0)
-                kept = i.crisis_performance if b == DISRUPTED else 1.0
-                free = (1.0 - i.precommitted[p, k, m]) * running[:, p]
-                right += arriving * kept * delivered[:, r, p]
-                market += arriving * access * (free - delivered[:, :, p].sum(axis=1))
-                if i.precommitted_to[p, k, m] == r:
-                    promised += arriving * kept * i.precommitted[p, k, m] * running[:, p]
-            for array, flow in ((found.right, right), (found.market, market), (found.promised, promised)):
-                array[p, r, k, m] = capacity[p, k, m] * (s.probability @ flow)
+            # Tonnes arrive with the weight of both blocks: performance and market access are lower in a disrupted one.
+            cut = phi * s.available[:, c, r, k, m]
+            performed = i.crisis_performance * cut + (1.0 - phi)
+            found.right[p, r, k, m] = tonnes * (weight @ (performed * delivered[:, r, p]))
+            reached = i.crisis_access * cut + (1.0 - phi)
+            found.market[p, r, k, m] = tonnes * i.access[p, r] * (weight @ (reached * free))
+            if i.precommitted_to[p, k, m] == r:
+                found.promised[p, r, k, m] = tonnes * i.precommitted[p, k, m] * (weight @ (performed * runs))
     return found
 
 

@@ -8,10 +8,11 @@ import numpy as np
 import numpy.typing as npt
 
 from portfolio.case.settings import Finance
-from portfolio.finance.schedule import Schedule
+from portfolio.finance.schedule import Course, Schedule
 
 Array = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
+Rows = npt.NDArray[np.int64]
 
 EPS = 1e-9
 
@@ -39,8 +40,8 @@ class Plant:
 
     Attributes
     ----------
-    schedule : Schedule
-        Plan in every scenario, zero output where the project fails.
+    course : Course or Schedule
+        Plan in every scenario, never open where the project fails.
     margin : array
         M: revenue with payouts - opex - sustaining - royalty, at scheduled output.
     taxed : array
@@ -59,7 +60,7 @@ class Plant:
         Layers of debt, senior first.
     """
 
-    schedule: Schedule
+    course: Course | Schedule
     margin: Array
     taxed: Array
     worth: Flags
@@ -90,7 +91,11 @@ class Record:
 
 
 class Operation:
-    """State of all scenarios at the end of a year; :meth:`step` takes it through the next one."""
+    """State of all scenarios at the end of a year; :meth:`step` takes it through the next one.
+
+    What most plants do most of the time is worked out for all of them at once, what is rare (default, closure, restart,
+    takeover) for the rows that it befalls.
+    """
 
     def __init__(self, plant: Plant, finance: Finance) -> None:
         count, years = plant.margin.shape
@@ -110,13 +115,14 @@ class Operation:
         self.shut = np.zeros(count, dtype=bool)
         self.dead = np.zeros(count, dtype=bool)
         self.original = np.ones(count, dtype=bool)
-        self.fail_year = np.minimum(np.floor(plant.schedule.start), years - 1)
-        self.takeover_year = np.floor(np.minimum(plant.schedule.takeover, 1e6))
+        self.fail_year = np.minimum(np.floor(plant.course.start), years - 1)
+        self.takeover_year = np.floor(np.minimum(plant.course.takeover, 1e6))
         self.drawn = np.zeros(count)
-        self.real = plant.public.principal > TOKEN_USD_M
-        # Nothing is due on no debt, whatever its tenor.
-        self.private_annuity = np.where(np.asarray(plant.private.principal) > 0.0, plant.private.annuity, np.inf)
-        self.alive = ~plant.failed
+        self.real = np.broadcast_to(plant.public.principal > TOKEN_USD_M, count)
+        self.indebted = np.broadcast_to(np.asarray(plant.private.principal) > 0.0, count)
+        self.failed = np.flatnonzero(plant.failed)
+        self.first_start = float(plant.course.start.min(initial=np.inf))
+        self.last_start = float(plant.course.start.max(initial=0.0))
         self.record = Record(
             available=np.zeros((years, count)).T,
             service=np.zeros((years, count)).T,
@@ -128,63 +134,78 @@ class Operation:
             balance=np.zeros(count),
         )
 
-    def run(self) -> Record:
-        """Return the flows of all years."""
-        for t in range(self.plant.margin.shape[1]):
-            self.step(t)
+    def run(self, first: int = 0) -> Record:
+        """Return the flows of all years; nothing closes before year ``first``, and nothing happens."""
+        for t in range(first, self.plant.margin.shape[1]):
+            if t + 1.0 <= self.first_start and not (self.fail_year[self.failed] == t).any():
+                self._build(t)
+            else:
+                self.step(t)
         self.record.balance = self.public
         return self.record
 
+    def _build(self, t: int) -> None:
+        """Take every scenario through a year before any plant starts: :meth:`step` where nothing is earned or due."""
+        self._due(t)
+        self.private += self.private_interest
+        self.public += self.public_interest
+        self.record.available[:, t] = ~self.dead
+        self._taken_over(t)
+
     def step(self, t: int) -> None:
         """Take every scenario through year ``t``."""
-        plant, record = self.plant, self.record
-        closed_before = self.shut.copy()
-        available = self._reopen(t)
+        record = self.record
+        idle = self.shut.nonzero()[0]
+        available = self._reopen(t, idle)
         due_private, due_public = self._due(t)
-        margin = available * plant.margin[:, t]
-        broke = (self.cash + margin < -EPS) & (margin < 0.0)
-        # The plant runs until its cash is gone: the share of the year is cash over the loss of a whole year.
-        running = np.divide(self.cash, -margin, out=np.ones_like(margin), where=broke)
-        margin = margin * running
-        record.available[:, t] = available * running
-        base = margin - available * plant.taxed[:, t] - self.private_interest - self.public_interest
-        liquid = np.maximum(self.cash + margin - plant.tax * np.maximum(base, 0.0), 0.0)
+        liquid, margin, broke = self._earn(t, available)
         paid_private = np.minimum(due_private, liquid)
         default = due_private - paid_private > EPS
-        fail = plant.failed & (self.fail_year == t)
-        default = default | (fail & (self.private > EPS))
-        liquid = liquid - paid_private
+        fail = self.failed[self.fail_year[self.failed] == t]
+        default[fail] |= self.private[fail] > EPS
+        liquid -= paid_private
         # A patient lender that cannot be paid in full waits and leaves the cash to a plant that may still run.
-        waits = (liquid < due_public - EPS) & (plant.schedule.open[:, t] > 0.0)
-        paid_public = np.where(default | waits, 0.0, np.minimum(due_public, liquid))
-        liquid = liquid - paid_public
-        self.arrears = self.arrears + due_public - paid_public
-        self.private = self.private + self.private_interest - paid_private
-        self.public = self.public + self.public_interest - paid_public
-        self.arrears = np.minimum(self.arrears, self.public)
+        waits = (liquid < due_public - EPS) & (self.plant.course.open[:, t] > 0.0)
+        paid_public = np.minimum(due_public, liquid)
+        paid_public[default | waits] = 0.0
+        liquid -= paid_public
+        self.arrears += due_public
+        self.arrears -= paid_public
+        self.private += self.private_interest
+        self.private -= paid_private
+        self.public += self.public_interest
+        self.public -= paid_public
+        np.minimum(self.arrears, self.public, out=self.arrears)
         record.service[:, t] = paid_public
-        close = broke | (default & (margin <= 0.0))
-        self._default(t, default, fail)
-        self.owner_lost = np.where(default & ~close & ~fail, self.finance.owner_change_y, self.owner_lost)
-        self.shut = self.shut | close
-        self.cash = np.where(close, 0.0, liquid)
+        unpaid = default.nonzero()[0]
+        close = np.concatenate([broke, unpaid[margin[unpaid] <= 0.0]])
+        self._default(t, unpaid, fail)
+        self.shut[close] = True
+        # Lenders who are not paid by a plant that runs put another owner in.
+        default[close] = False
+        default[fail] = False
+        self.owner_lost[default] = self.finance.owner_change_y
+        self.cash = liquid
+        self.cash[close] = 0.0
         self._distribute(t, due_private + due_public)
         self._taken_over(t)
-        self._decide_restart(t, closed_before)
+        self._decide_restart(t, idle)
 
-    def _reopen(self, t: int) -> Array:
+    def _reopen(self, t: int, idle: Rows) -> Array:
         """Return the share of the scheduled year in which the plant is there to run."""
-        restart = self.shut & (self.restart_at < t + 1.0)
-        self.recoup = np.where(restart, self.recoup + self.plant.restart_cost, self.recoup)
-        part = np.clip(t + 1.0 - self.restart_at, 0.0, 1.0)
-        available = np.where(restart, part, np.where(self.shut | self.dead, 0.0, 1.0))
-        self.shut = self.shut & ~restart
-        self.restart_at = np.where(restart, np.inf, self.restart_at)
-        if not self.owner_lost.any():
-            return np.asarray(available)
-        lost = np.minimum(self.owner_lost, 1.0)
-        self.owner_lost = self.owner_lost - lost
-        return available * (1.0 - lost)
+        restart = idle[self.restart_at[idle] < t + 1.0]
+        available = (~(self.shut | self.dead)).astype(float)
+        if restart.size:
+            self.recoup[restart] += self.plant.restart_cost
+            available[restart] = np.clip(t + 1.0 - self.restart_at[restart], 0.0, 1.0)
+            self.shut[restart] = False
+            self.restart_at[restart] = np.inf
+        changing = self.owner_lost.nonzero()[0]
+        if changing.size:
+            lost = np.minimum(self.owner_lost[changing], 1.0)
+            self.owner_lost[changing] -= lost
+            available[changing] *= 1.0 - lost
+        return available
 
     def _due(self, t: int) -> tuple[Array, Array]:
         """Draw, accrue interest and return the service due on private and public debt.
@@ -192,95 +213,151 @@ class Operation:
         Private: interest until completion, capitalised while the plant is late; level payments after. Public:
         capitalised until completion, level payments after. Arrears lengthen the public loan.
         """
-        s, private, public = self.plant.schedule, self.plant.private, self.plant.public
-        alive = ~self.dead & self.alive
-        serving = np.where(alive, s.serving[:, t], 0.0)
-        ramping = np.where(alive, s.ramping[:, t], 0.0)
-        drawn = np.where(self.dead, 0.0, s.draw[:, t])
-        self.private = self.private + drawn * private.principal
+        s, private, public = self.plant.course, self.plant.private, self.plant.public
+        here = (~self.dead).astype(float)
+        drawn, late = s.draw[:, t] * here, s.waiting[:, t] * here
+        here[self.failed] = 0.0
+        serving, ramping = s.serving[:, t] * here, s.ramping[:, t] * here
+        self.private += drawn * private.principal
         self.record.private_balance[:, t] = self.private
-        waiting = np.where(self.dead, 0.0, s.waiting[:, t])
-        late = private.rate * self.private * waiting
-        self.private_interest = late + private.rate * self.private * (ramping + serving)
-        first = (serving > 0.0) & (self.private_payment == 0.0)
-        level = (self.private + late) / self.private_annuity
-        self.private_payment = np.where(first, level, self.private_payment)
-        due = private.rate * self.private * ramping + serving * self.private_payment
-        due_private = np.minimum(due, self.private + self.private_interest)
-        self.public = self.public + drawn * public.principal
+        interest = private.rate * self.private
+        late *= interest
+        self.private_interest = late + interest * (ramping + serving)
+        self.public += drawn * public.principal
         self.public_interest = public.rate * (self.public - 0.5 * drawn * public.principal)
-        first = (serving > 0.0) & (self.public_payment == 0.0)
-        until = self.public + self.public_interest - public.rate * self.public * serving
-        self.public_payment = np.where(first, until / public.annuity, self.public_payment)
-        return due_private, np.minimum(serving * self.public_payment, self.public + self.public_interest)
+        self._begin_payments(serving, late)
+        due = interest * ramping + serving * self.private_payment
+        return (
+            np.minimum(due, self.private + self.private_interest),
+            np.minimum(serving * self.public_payment, self.public + self.public_interest),
+        )
 
-    def _default(self, t: int, default: Flags, fail: Flags) -> None:
+    def _begin_payments(self, serving: Array, late: Array) -> None:
+        """Set the level payments of debts that begin to be served; on no debt nothing is due, whatever its tenor."""
+        served = serving > 0.0
+        begin = (served & self.indebted & (self.private_payment == 0.0)).nonzero()[0]
+        if begin.size:
+            owed = self.private[begin] + late[begin]
+            self.private_payment[begin] = owed / _of(self.plant.private.annuity, begin)
+        begin = (served & (self.public_payment == 0.0)).nonzero()[0]
+        if begin.size:
+            rate, annuity = _of(self.plant.public.rate, begin), _of(self.plant.public.annuity, begin)
+            owed = self.public[begin] + self.public_interest[begin] - rate * self.public[begin] * serving[begin]
+            self.public_payment[begin] = owed / annuity
+
+    def _earn(self, t: int, available: Array) -> tuple[Array, Array, Rows]:
+        """Return cash after tax, margin, and the plants that have run out of cash."""
+        plant = self.plant
+        margin = available * plant.margin[:, t]
+        cash = self.cash + margin
+        self.record.available[:, t] = available
+        broke = ((cash < -EPS) & (margin < 0.0)).nonzero()[0]
+        if broke.size:
+            # The plant runs until its cash is gone: the share of the year is cash over the loss of a whole year.
+            running = self.cash[broke] / -margin[broke]
+            margin[broke] *= running
+            cash[broke] = self.cash[broke] + margin[broke]
+            self.record.available[broke, t] *= running
+        taxed = margin - available * plant.taxed[:, t]
+        taxed -= self.private_interest
+        taxed -= self.public_interest
+        np.maximum(taxed, 0.0, out=taxed)
+        taxed *= plant.tax
+        cash -= taxed
+        return np.maximum(cash, 0.0, out=cash), margin, broke
+
+    def _default(self, t: int, unpaid: Rows, fail: Rows) -> None:
         """Write off what is not paid: private debt in default takes subordinated public debt with it."""
         f = self.finance
-        limit = f.deferral_y * self.public_payment
-        patience = (self.arrears > limit + EPS) & (self.public > EPS)
-        if not (default | fail | patience).any():
+        owing = (self.arrears > EPS).nonzero()[0]
+        beyond = self.arrears[owing] > f.deferral_y * self.public_payment[owing] + EPS
+        patience = owing[beyond & (self.public[owing] > EPS)]
+        rows = np.unique(np.concatenate([unpaid, fail, patience])) if fail.size or patience.size else unpaid
+        if not rows.size:
             return
-        building = t + 1.0 <= self.plant.schedule.completion
-        lgd = np.where(building | fail, f.lgd_construction, f.lgd_subordinated)
-        self._write_off(t, default | fail | patience, lgd)
-        senior = np.where(building | fail, f.lgd_construction, f.lgd_senior)
-        months = self.plant.private.rate * f.guarantee_interest_months / 12.0
-        self.record.private_loss[:, t] = np.where(default, (senior + months) * self.private, 0.0)
-        self.record.defaulted |= default
-        self.private = np.where(default, 0.0, self.private)
-        self.original &= ~(default | fail)
-        self.dead = self.dead | fail
+        self._write_off(t, rows, self._given_default(t, rows, f.lgd_subordinated))
+        months = _of(self.plant.private.rate, unpaid) * f.guarantee_interest_months / 12.0
+        senior = self._given_default(t, unpaid, f.lgd_senior)
+        self.record.private_loss[unpaid, t] = (senior + months) * self.private[unpaid]
+        self.record.defaulted[unpaid] = True
+        self.private[unpaid] = 0.0
+        self.original[unpaid] = False
+        self.original[fail] = False
+        self.dead[fail] = True
 
-    def _write_off(self, t: int, which: Flags, lgd: Array | float) -> None:
+    def _given_default(self, t: int, rows: Rows, running: float) -> Array:
+        """Return the loss given default: another while a plant is built or where it fails than once it is complete."""
+        building = t + 1.0 <= self.plant.course.completion[rows]
+        fails = self.plant.failed[rows] & (self.fail_year[rows] == t)
+        return np.where(building | fails, self.finance.lgd_construction, running)
+
+    def _write_off(self, t: int, rows: Rows, lgd: Array) -> None:
         """Write off public debt, and with it the equity beneath; what is recovered counts as service."""
-        written = which & (self.public > EPS)
-        if not written.any():
-            return
-        self.record.loss[:, t] += np.where(written, lgd * self.public, 0.0)
-        self.record.service[:, t] += np.where(written, (1.0 - lgd) * self.public, 0.0)
-        self.record.defaulted |= written & self.real
-        self.original &= ~(written & self.real)
-        self.public = np.where(written, 0.0, self.public)
-        self.arrears = np.where(written, 0.0, self.arrears)
+        some = self.public[rows] > EPS
+        rows, lgd = rows[some], lgd[some]
+        self.record.loss[rows, t] += lgd * self.public[rows]
+        self.record.service[rows, t] += (1.0 - lgd) * self.public[rows]
+        real = rows[self.real[rows]]
+        self.record.defaulted[real] = True
+        self.original[real] = False
+        self.public[rows] = 0.0
+        self.arrears[rows] = 0.0
 
     def _distribute(self, t: int, service: Array) -> None:
         """Sweep cash beyond the reserve: public arrears first, then the cost of a restart, then equity."""
-        months = self.finance.distribution_months / 12.0
-        opex = np.where(self.plant.schedule.open[:, t] > 0.0, self.plant.opex, 0.0)
         # Nothing is paid out before the plant has started: the opening cash is for its ramp-up.
-        started = t + 1.0 > self.plant.schedule.start
-        excess = np.where(started, np.maximum(self.cash - months * (opex + service), 0.0), 0.0)
-        swept = np.minimum(np.minimum(excess, self.arrears), self.public)
-        self.arrears = self.arrears - swept
-        self.public = self.public - swept
-        self.record.service[:, t] += swept
-        back = np.minimum(excess - swept, self.recoup)
-        self.recoup = self.recoup - back
-        self.cash = self.cash - excess
-        self.record.dividends[:, t] = np.where(self.original, excess - swept - back, 0.0)
+        if t + 1.0 <= self.first_start:
+            return
+        months = self.finance.distribution_months / 12.0
+        reserve = np.where(self.plant.course.open[:, t] > 0.0, self.plant.opex, 0.0)
+        reserve += service
+        reserve *= months
+        excess = np.maximum(self.cash - reserve, 0.0)
+        if t + 1.0 <= self.last_start:
+            excess *= t + 1.0 > self.plant.course.start
+        self.cash -= excess
+        owing = self.arrears.nonzero()[0]
+        if owing.size:
+            swept = np.minimum(np.minimum(excess[owing], self.arrears[owing]), self.public[owing])
+            self.arrears[owing] -= swept
+            self.public[owing] -= swept
+            self.record.service[owing, t] += swept
+            excess[owing] -= swept
+        owing = self.recoup.nonzero()[0]
+        if owing.size:
+            back = np.minimum(excess[owing], self.recoup[owing])
+            self.recoup[owing] -= back
+            excess[owing] -= back
+        self.record.dividends[:, t] = excess * self.original
 
     def _taken_over(self, t: int) -> None:
         """Repay all debt when a rival takes over a plant that is built or runs: the usual change-of-control clause."""
-        self.drawn = self.drawn + self.plant.schedule.draw[:, t]
-        gone = self.takeover_year == t
-        if not gone.any():
+        self.drawn += self.plant.course.draw[:, t]
+        gone = (self.takeover_year == t).nonzero()[0]
+        if not gone.size:
             return
-        taken = gone & ~self.shut & ~self.dead
-        undrawn = self.plant.public.principal * (1.0 - self.drawn)
-        self.record.service[:, t] += np.where(taken, self.public + undrawn, 0.0)
-        self.public = np.where(taken, 0.0, self.public)
-        self.private = np.where(taken, 0.0, self.private)
-        self.arrears = np.where(taken, 0.0, self.arrears)
-        self.original &= ~gone
-        self.dead = self.dead | taken
+        taken = gone[~self.shut[gone] & ~self.dead[gone]]
+        undrawn = _of(self.plant.public.principal, taken) * (1.0 - self.drawn[taken])
+        self.record.service[taken, t] += self.public[taken] + undrawn
+        self.public[taken] = 0.0
+        self.private[taken] = 0.0
+        self.arrears[taken] = 0.0
+        self.original[gone] = False
+        self.dead[taken] = True
 
-    def _decide_restart(self, t: int, closed_before: Flags) -> None:
+    def _decide_restart(self, t: int, idle: Rows) -> None:
         """Let plants closed for the whole year decide on a restart at the year's prices."""
-        if not closed_before.any():
+        if not idle.size:
             return
-        go = closed_before & self.shut & ~self.dead & np.isinf(self.restart_at) & self.plant.worth[:, t]
-        self.restart_at = np.where(go & self.plant.revived, t + 1.0 + self.finance.restart_lag_y, self.restart_at)
-        beyond = go & ~self.plant.revived
-        self._write_off(t, beyond, self.finance.lgd_subordinated)
-        self.dead = self.dead | beyond
+        waiting = self.shut[idle] & ~self.dead[idle] & np.isinf(self.restart_at[idle])
+        go = idle[waiting & self.plant.worth[idle, t]]
+        revived = self.plant.revived[go]
+        self.restart_at[go[revived]] = t + 1.0 + self.finance.restart_lag_y
+        beyond = go[~revived]
+        self._write_off(t, beyond, np.full(beyond.size, self.finance.lgd_subordinated))
+        self.dead[beyond] = True
+
+
+def _of(value: Array | float, rows: Rows) -> Array | float:
+    """Return some rows of a value that may be one for all."""
+    return value if np.ndim(value) == 0 else np.asarray(value)[rows]

@@ -55,6 +55,25 @@ class Schedule:
     ramping: Array
     serving: Array
 
+    @property
+    def part(self) -> Array:
+        """Part of output within the term, (N, T); 0 without output."""
+        return np.divide(self.within, self.level, out=np.zeros_like(self.level), where=self.level > 0.0)
+
+
+@dataclass(frozen=True)
+class Course:
+    """The part of :class:`Schedule` that the plant's cash depends on, output apart."""
+
+    start: Array
+    completion: Array
+    takeover: Array
+    draw: Array
+    open: Array
+    waiting: Array
+    ramping: Array
+    serving: Array
+
 
 def ramp(age: Array, ramp_y: float) -> Array:
     """Return output accumulated from start to ``age``: age^2 / (2 ramp) while ramping, age - ramp / 2 after."""
@@ -87,17 +106,24 @@ def schedule(case: Case, project: Project, structure: Structure, window: Array |
     horizon is drawn in its last year.
     """
     p = case.project_names.index(project.project)
+    return planned(case, project, structure, window, drivers.delay_y[:, p], drivers.takeover_y[:, p])
+
+
+def planned(
+    case: Case, project: Project, structure: Structure, window: Array | float, delay_y: Array, takeover_y: Array
+) -> Schedule:
+    """Return the plan under the delays and takeovers of the project alone, (N,) each; see :func:`schedule`."""
     years = len(case.years)
-    count = drivers.size
+    count = delay_y.size
     first = case.settings.horizon.first_year
     close = np.broadcast_to(np.asarray(window, dtype=float) - first, (count,))
-    planned = np.broadcast_to(planned_start(case, project, window), (count,))
-    delay = np.maximum(drivers.delay_y[:, p], 0.0)
-    start = planned + delay
-    takeover = close + drivers.takeover_y[:, p]
+    expected = np.broadcast_to(planned_start(case, project, window), (count,))
+    delay = np.maximum(delay_y, 0.0)
+    start = expected + delay
+    takeover = close + takeover_y
     end = np.minimum(start + project.life_y, takeover)
     completion = start + project.ramp_y
-    origin = start if structure.term_from == "operation" else planned
+    origin = start if structure.term_from == "operation" else expected
     lapsed = delay > case.settings.finance.lapse_delay_y
     term_to = np.where(lapsed, origin, origin + structure.term_y)
     t = np.arange(years, dtype=float)[:, None]
@@ -111,18 +137,18 @@ def schedule(case: Case, project: Project, structure: Structure, window: Array |
     inside_high = np.clip(term_to, inside_low, high)
     return Schedule(
         close=close,
-        planned=planned,
+        planned=expected,
         start=start,
         completion=completion,
         end=end,
         takeover=takeover,
         term_from=origin,
         term_to=term_to,
-        draw=_draw(planned, project.construction_y, years),
+        draw=_draw(expected, project.construction_y, years),
         level=made(low, high),
         within=made(inside_low, inside_high),
         open=(high - low).T,
-        waiting=overlap(planned, start, years),
+        waiting=overlap(expected, start, years),
         ramping=overlap(start, np.minimum(completion, end), years),
         serving=overlap(completion, np.maximum(takeover, completion), years),
     )

@@ -1,12 +1,12 @@
 """The life of a plant under each structure and window, simulated in every scenario before the optimisation.
 
-All closings of a project are simulated side by side, as if they were more scenarios: a year of all of them is one
-step of the arrays.
+Closings of a project that are made at the same time are simulated side by side, as if they were more scenarios: a year
+of all of them is one step of the arrays.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, fields, replace
 
 import numpy as np
@@ -25,7 +25,7 @@ from portfolio.finance.closing import (
 from portfolio.finance.contracts import Market, UnitFlows, market, neutral_floor, unit_flows, unit_sales
 from portfolio.finance.economics import Economics, annuity, country_running, economics
 from portfolio.finance.operation import Loan, Operation, Plant, Record
-from portfolio.finance.schedule import Schedule, schedule
+from portfolio.finance.schedule import Course, Schedule, planned, schedule
 from portfolio.finance.sizing import private_reserve
 from portfolio.finance.types import Financing, PlantPath
 from portfolio.scenarios.drivers import Drivers
@@ -83,28 +83,87 @@ def paths(
     case: Case, project: Project, closings: Sequence[Closing], drivers: Drivers, prices: Market
 ) -> list[PlantPath]:
     """Simulate closings of one project side by side and return the path of each; ``prices`` are the drivers' own."""
-    lives = _live(case, project, closings, drivers, prices)
-    return [lives.path(a) for a in range(len(closings))]
+    fate = _fate(case, project, drivers)
+    found: dict[int, PlantPath] = {}
+    for group in _together(closings):
+        lives = _live(case, project, [closings[n] for n in group], fate, prices)
+        found.update({n: lives.path(a) for a, n in enumerate(group)})
+    return [found[n] for n in range(len(closings))]
 
 
 def yields(
-    case: Case, project: Project, closings: Sequence[Closing], drivers: Drivers, prices: Market
-) -> tuple[Array, Array]:
-    """Return output of each closing as a share of nameplate, and the part of it within the term, (A, T, N) both."""
+    case: Case, project: Project, closings: Sequence[Closing], drivers: Drivers, prices: Market, parts: Collection[int]
+) -> tuple[Array, dict[int, Array]]:
+    """Return output of each closing as a share of nameplate, (A, T, N), and the part of it within the term, (T, N).
+
+    The latter is asked for by the numbers of the closings, ``parts``: it is the same for many of them.
+    """
     years = prices.realised.shape[1]
-    output, part = (np.zeros((len(closings), years, drivers.size)) for _ in range(2))
-    built = np.flatnonzero(~_failed(case, project, drivers))
-    if not built.size:
-        return output, part
-    # What fails yields nothing however it is financed: it need not be simulated.
-    some = [replace(c, close=c.close[built], lost=c.lost[built]) for c in closings]
-    lives = _live(case, project, some, drivers.rows(built), prices.rows(built))
-    for a, plan in enumerate(lives.plans):
-        output[a][:, built] = lives.output(a)[0].T
-        within = np.zeros_like(plan.level)
-        np.divide(plan.within, plan.level, out=within, where=plan.level > 0.0)
-        part[a][:, built] = within.T
+    output = np.zeros((len(closings), years, drivers.size))
+    part = {n: np.zeros((years, drivers.size)) for n in parts}
+    fate = _fate(case, project, drivers)
+    for group in _together(closings):
+        # What fails or is lost yields nothing however it is financed: it need not be simulated.
+        built = np.flatnonzero(~(fate.failed | closings[group[0]].lost))
+        if not built.size:
+            continue
+        some = [replace(closings[n], close=closings[n].close[built], lost=closings[n].lost[built]) for n in group]
+        lives = _live(case, project, some, fate.rows(built), prices.rows(built))
+        for a, n in enumerate(group):
+            output[n][:, built] = lives.running_level(a).T
+            if n in part:
+                part[n][:, built] = lives.plans[a].part.T
     return output, part
+
+
+def _together(closings: Sequence[Closing]) -> list[list[int]]:
+    """Numbers of closings by group: those of a group close at the same time in the same scenarios."""
+    groups: dict[tuple[bytes, bytes], list[int]] = {}
+    for n, c in enumerate(closings):
+        groups.setdefault((c.close.tobytes(), c.lost.tobytes()), []).append(n)
+    return list(groups.values())
+
+
+@dataclass(frozen=True)
+class Fate:
+    """What the drivers of N scenarios hold for one project, however it is financed.
+
+    ``delay_y`` and ``takeover_y`` (N,) as in :class:`portfolio.scenarios.drivers.Drivers`; ``failed`` (N,) and whether
+    a restart works, ``revived`` (N,); ``calls`` (N,) on members for overruns, a share of capex; ``running`` (N, T) the
+    share of output left by outages.
+    """
+
+    delay_y: Array
+    takeover_y: Array
+    failed: Flags
+    revived: Flags
+    calls: Array
+    running: Array
+
+    def rows(self, which: npt.NDArray[np.int64]) -> Fate:
+        """Return some of the scenarios."""
+        return Fate(
+            self.delay_y[which],
+            self.takeover_y[which],
+            self.failed[which],
+            self.revived[which],
+            self.calls[which],
+            self.running.T[:, which].T,
+        )
+
+
+def _fate(case: Case, project: Project, drivers: Drivers) -> Fate:
+    """Return what befalls a project."""
+    p = case.project_names.index(project.project)
+    calls, _ = overrun_shares(case.settings.finance, project, drivers.overrun[:, p])
+    return Fate(
+        delay_y=drivers.delay_y[:, p],
+        takeover_y=drivers.takeover_y[:, p],
+        failed=_failed(case, project, drivers),
+        revived=drivers.restart_u[:, p] < case.settings.finance.restart_success,
+        calls=calls,
+        running=country_running(economics(case, project), drivers),
+    )
 
 
 def _failed(case: Case, project: Project, drivers: Drivers) -> Flags:
@@ -156,6 +215,10 @@ class _Lives:
         running = self.running * self.of(a, self.record.available) * (~self.closings[a].lost)[:, None]
         return plan.level * running, plan.within * running
 
+    def running_level(self, a: int) -> Array:
+        """Output of a closing that is lost in no scenario, (N, T)."""
+        return self.plans[a].level * (self.running * self.of(a, self.record.available))
+
     def path(self, a: int) -> PlantPath:
         """Path of a closing."""
         closing, plan, unit, record = self.closings[a], self.plans[a], self.units[a], self.record
@@ -196,38 +259,30 @@ class _Lives:
         return np.asarray((loss @ rate**-years) * rate ** self.plans[a].close)
 
 
-def _live(case: Case, project: Project, closings: Sequence[Closing], drivers: Drivers, prices: Market) -> _Lives:
-    """Plan all closings and simulate them side by side."""
-    f = case.settings.finance
-    p = case.project_names.index(project.project)
+def _live(case: Case, project: Project, closings: Sequence[Closing], fate: Fate, prices: Market) -> _Lives:
+    """Plan closings that are made at the same time and simulate them side by side."""
     plant = economics(case, project)
-    running = country_running(plant, drivers)
-    calls, _ = overrun_shares(f, project, drivers.overrun[:, p])
-    failed = _failed(case, project, drivers)
-    plans = _plans(case, project, closings, drivers, failed)
+    plans = _plans(case, project, closings, fate)
     sales = unit_sales(plant, prices)
     units = [
         unit_flows(case, c.structure, plant, c.financing.strike, plan.close, prices, sales)
         for c, plan in zip(closings, plans, strict=True)
     ]
-    inputs = _plant(case, project, closings, plant, plans, units, running)
-    luck = drivers.restart_u[:, p] < f.restart_success
-    inputs = replace(inputs, failed=np.tile(failed, len(closings)), revived=np.tile(luck, len(closings)))
-    record = Operation(inputs, f).run()
-    return _Lives(case, project, plant, prices, running, calls, closings, plans, units, record)
+    inputs = _plant(case, project, closings, plant, plans, units, fate)
+    first = int(np.floor(min(plan.close.min(initial=0.0) for plan in plans)))
+    record = Operation(inputs, case.settings.finance).run(max(first, 0))
+    return _Lives(case, project, plant, prices, fate.running, fate.calls, closings, plans, units, record)
 
 
-def _plans(
-    case: Case, project: Project, closings: Sequence[Closing], drivers: Drivers, failed: Flags
-) -> list[Schedule]:
+def _plans(case: Case, project: Project, closings: Sequence[Closing], fate: Fate) -> list[Schedule]:
     """Return the plan of every closing with no output where it fails or is lost; equal plans are one object."""
     known: dict[tuple[object, ...], Schedule] = {}
     found = []
     for c in closings:
-        key = (c.close.tobytes(), c.lost.tobytes(), c.structure.term_from, c.structure.term_y)
+        key = (c.structure.term_from, c.structure.term_y)
         if key not in known:
-            plan = schedule(case, project, c.structure, c.close, drivers)
-            alive = (~(failed | c.lost)).astype(float)[:, None]
+            plan = planned(case, project, c.structure, c.close, fate.delay_y, fate.takeover_y)
+            alive = (~(fate.failed | c.lost)).astype(float)[:, None]
             known[key] = replace(plan, level=plan.level * alive, within=plan.within * alive, open=plan.open * alive)
         found.append(known[key])
     return found
@@ -248,23 +303,24 @@ def _plant(
     plant: Economics,
     plans: Sequence[Schedule],
     units: Sequence[UnitFlows],
-    running: Array,
+    fate: Fate,
 ) -> Plant:
-    """Return what the cash of all closings depends on, one after the other; draws of luck are the caller's."""
+    """Return what the cash of all closings depends on, one after the other."""
     f = case.settings.finance
-    count = len(running)
-    parts = [_year(case, plant, c, plan, unit, running) for c, plan, unit in zip(closings, plans, units, strict=True)]
+    count, years = fate.running.shape
+    many = len(closings)
+    flows = _flows(case, plant, closings, plans, units, fate.running)
     reserve = [private_reserve(case, c.financing) for c in closings]
     private = [(c.financing.private_debt_usd_m, c.financing.rate, c.financing.tenor_y) for c in closings]
     terms = [blended_terms(case, c.financing.third_loan_usd_m, c.public_loan_usd_m) for c in closings]
     public = [(c.principal, *t) for c, t in zip(closings, terms, strict=True)]
     return Plant(
-        schedule=_one_after_another(plans),
-        margin=_stack([margin for margin, _, _ in parts]),
-        taxed=_stack([taxed for _, taxed, _ in parts]),
-        worth=np.concatenate([worth.T for _, _, worth in parts], axis=1).T,
-        failed=np.zeros(count * len(closings), dtype=bool),
-        revived=np.zeros(count * len(closings), dtype=bool),
+        course=_course(plans),
+        margin=flows.margin.reshape(years, -1).T,
+        taxed=flows.taxed.reshape(years, -1).T,
+        worth=flows.worth.reshape(years, -1).T,
+        failed=np.tile(fate.failed, many),
+        revived=np.tile(fate.revived, many),
         opex=plant.opex_usd_m,
         cash=np.repeat(np.array(reserve) + f.ramp_opex_months / 12.0 * plant.opex_usd_m, count),
         restart_cost=f.restart_cost * project.capex_usd_m,
@@ -274,24 +330,56 @@ def _plant(
     )
 
 
-def _year(
-    case: Case, plant: Economics, closing: Closing, plan: Schedule, unit: UnitFlows, running: Array
-) -> tuple[Array, Array, Flags]:
-    """Return margin, depreciation and whether a restart is worth it, (N, T) each, USD M a year."""
+@dataclass(frozen=True)
+class _Flows:
+    """Margin, depreciation (USD M a year) and whether a restart is worth it, (T, A, N) each."""
+
+    margin: Array
+    taxed: Array
+    worth: Flags
+
+
+def _flows(
+    case: Case,
+    plant: Economics,
+    closings: Sequence[Closing],
+    plans: Sequence[Schedule],
+    units: Sequence[UnitFlows],
+    running: Array,
+) -> _Flows:
+    """Return the yearly flows of closings made at the same time: but for payouts they are the same for all."""
     f = case.settings.finance
-    market_sales = (unit.sales + unit.other) * (1.0 - plant.royalty)
+    count, years = running.shape
+    shape = (years, len(closings), count)
+    found = _Flows(np.empty(shape), np.empty(shape), np.empty(shape, dtype=bool))
+    plan = plans[0]
+    sales = (units[0].sales + units[0].other).T * (1.0 - plant.royalty)
     fixed = plant.opex_usd_m * plant.fixed + plant.sustaining_usd_m
     variable = plant.opex_usd_m * (1.0 - plant.fixed) * plant.activity
-    margin = plan.level * running * (market_sales - variable) - fixed * plan.open
-    year = np.arange(running.shape[1])[:, None]
-    depreciating = (year - plan.start < f.depreciation_y).T & (plan.open > 0.0)
+    margin = plan.level.T * running.T * (sales - variable) - fixed * plan.open.T
+    year = np.arange(years)[:, None]
+    depreciating = (year - plan.start < f.depreciation_y) & (plan.open.T > 0.0)
+    found.taxed[:] = (plant.depreciation_usd_m * plan.open.T * depreciating)[:, None]
     # Royalty is left out of the cash cost, and so out of the revenue it is compared with.
-    if closing.financing.strike.any():
-        payout = closing.structure.tranche * (unit.floor - unit.upside)
-        margin = margin + plan.within * running * payout
-        market_sales = market_sales + np.where(plan.within > 0.0, payout, 0.0)
-    worth = market_sales >= f.restart_price * (fixed + variable)
-    return margin, plant.depreciation_usd_m * plan.open * depreciating, worth
+    enough = f.restart_price * (fixed + variable)
+    for a, (closing, own, unit) in enumerate(zip(closings, plans, units, strict=True)):
+        if not closing.financing.strike.any():
+            found.margin[:, a] = margin
+            found.worth[:, a] = sales >= enough
+            continue
+        payout = closing.structure.tranche * (unit.floor - unit.upside).T
+        within = own.within.T
+        np.add(margin, within * running.T * payout, out=found.margin[:, a])
+        found.worth[:, a] = sales + np.where(within > 0.0, payout, 0.0) >= enough
+    return found
+
+
+def _course(plans: Sequence[Schedule]) -> Course:
+    """Return the course of closings made at the same time, as often as there are closings."""
+    plan, many = plans[0], len(plans)
+    parts = {f.name: getattr(plan, f.name) for f in fields(Course)}
+    # Laid out year by year, scenarios last.
+    return Course(**{name: np.concatenate([part.T] * many, axis=-1).T for name, part in parts.items()})
 
 
 def _loans(terms: Sequence[tuple[float, float, float]], count: int) -> Loan:
@@ -299,20 +387,3 @@ def _loans(terms: Sequence[tuple[float, float, float]], count: int) -> Loan:
     principal, rate, tenor = (np.array(column) for column in zip(*terms, strict=True))
     worth = np.array([annuity(r, y) for r, y in zip(rate, tenor, strict=True)])
     return Loan(np.repeat(principal, count), np.repeat(rate, count), np.repeat(worth, count))
-
-
-def _stack(arrays: Sequence[Array]) -> Array:
-    """Put arrays (N, T) one after the other, (A N, T), laid out year by year."""
-    stacked: Array = np.concatenate([a.T for a in arrays], axis=1).T
-    return stacked
-
-
-def _one_after_another(plans: Sequence[Schedule]) -> Schedule:
-    """Put plans one after the other along their scenarios."""
-    joined = {
-        f.name: np.concatenate([getattr(plan, f.name) for plan in plans])
-        if getattr(plans[0], f.name).ndim == 1
-        else _stack([getattr(plan, f.name) for plan in plans])
-        for f in fields(Schedule)
-    }
-    return Schedule(**joined)

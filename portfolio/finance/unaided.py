@@ -81,5 +81,5 @@ def unaided(case: Case, project: Project, drivers: Drivers, expected_price: Arra
         Forecast of reference prices, USD/kg.
     """
     closing = alone(case, project, merchant(case, project, expected_price), drivers)
-    output, _ = yields(case, project, (closing,), drivers, market(case, drivers))
+    output, _ = yields(case, project, (closing,), drivers, market(case, drivers), ())
     return np.asarray(output[0].T)

@@ -87,6 +87,10 @@ class Cells(ReadLikeArray):
     def __getitem__(self, key: Any) -> Any:
         """Return what the same key gives on the whole array, without building the whole where it can be helped."""
         parts = spread(key, self.ndim)
+        if parts and isinstance(parts[0], slice) and all(isinstance(p, (list, np.ndarray)) for p in parts[1:]):
+            # Entries matched across all axes but the scenarios.
+            number, years = self.index[parts[1:-1]], parts[-1]
+            return self.values[:, parts[0]].transpose(0, 2, 1)[number, years].T
         if parts is None or not all(isinstance(p, (int, np.integer, slice)) for p in parts[1:]):
             return np.asarray(self)[key]
         scenarios, years = parts[0], parts[-1]

@@ -50,7 +50,7 @@ def in_chunks(monkeypatch: pytest.MonkeyPatch, chunk: int) -> None:
     """Let everything that works in chunks take at most ``chunk`` scenarios at a time."""
     plain = drivers_module.slices
     for module in (production, memory):
-        monkeypatch.setattr(module, "slices", lambda count: plain(count, chunk))
+        monkeypatch.setattr(module, "slices", lambda count, _=chunk: plain(count, chunk))
 
 
 def assembled(case: Case, scenarios: int) -> Assembly:

@@ -11,6 +11,10 @@ from portfolio.case.records import Case
 from portfolio.case.settings import Finance
 from portfolio.case.tables import Structure
 from portfolio.finance import PlantPath, simulate, size
+from portfolio.finance.closing import supported
+from portfolio.finance.contracts import market
+from portfolio.finance.operation import Operation, Record
+from portfolio.finance.simulate import paths, yields
 from portfolio.scenarios.drivers import Drivers
 from tests.portfolio.finance.cases import OPEN, calm, material, output, project, random_drivers, small_case
 
@@ -283,3 +287,58 @@ def test_slumps_are_survived_in_the_order_of_protection() -> None:
     # A change of owner clears the debt, so that private structures need not be ordered among themselves.
     for tranche in (0.3, 0.6):
         assert share["patient", tranche] > max(share["commercial", tranche], share["guaranteed", tranche])
+
+
+def risky_drivers(case: Case, count: int = 300) -> Drivers:
+    """Drivers with delays, rivals and takeovers before and after the plant starts."""
+    rng = np.random.default_rng(7)
+    return replace(
+        random_drivers(case, count, seed=3),
+        takeover_y=rng.uniform(0.0, 25.0, (count, 1)),
+        rival_y=rng.uniform(0.0, 8.0, (count, 1)),
+    )
+
+
+def test_years_before_any_plant_starts_are_worth_a_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Building years have a shorter way: all flows are those of the whole step, from the first year on."""
+    case = ramping_case()
+    drivers = risky_drivers(case)
+
+    def every_year(operation: Operation, first: int = 0) -> Record:
+        for t in range(len(case.years)):
+            operation.step(t)
+        operation.record.balance = operation.public
+        return operation.record
+
+    for structure in structures():
+        short = path_of(case, structure, drivers, window=2029)
+        with monkeypatch.context() as patch:
+            patch.setattr(Operation, "run", every_year)
+            whole = path_of(case, structure, drivers, window=2029)
+        for f in fields(PlantPath):
+            assert np.array_equal(getattr(short, f.name), getattr(whole, f.name)), f.name
+        assert short.outlay.any()
+
+
+def test_closings_side_by_side_are_closings_alone() -> None:
+    """Whatever they are simulated together with, and whether all flows are asked for or output alone."""
+    case = ramping_case()
+    drivers, mine = risky_drivers(case), case.projects[0]
+    expected = np.array([[m.price_longrun] * len(case.years) for m in case.materials])
+    closings = [
+        supported(case, mine, s, size(case, mine, s, expected), window, drivers)
+        for s in structures()
+        for window in (2027, 2029, 2031)
+    ]
+    prices = market(case, drivers)
+    together = paths(case, mine, closings, drivers, prices)
+    output, part = yields(case, mine, closings, drivers, prices, [0, 4])
+    assert sorted(part) == [0, 4]
+    for n, (closing, path) in enumerate(zip(closings, together, strict=True)):
+        alone = paths(case, mine, (closing,), drivers, prices)[0]
+        for f in fields(PlantPath):
+            assert np.array_equal(getattr(path, f.name), getattr(alone, f.name)), f.name
+        assert output[n] == pytest.approx(path.output.T, abs=1e-15)
+        if n in part:
+            assert part[n] * output[n] == pytest.approx(path.contracted.T, abs=1e-12)
+    assert {bool(p.lost.any()) for p in together} == {True, False}

@@ -65,6 +65,16 @@ def test_a_mask_of_scenarios() -> None:
     assert np.array_equal(cells[mask, 1, :, 2], whole[mask, 1, :, 2])
 
 
+@pytest.mark.parametrize("scenarios", [slice(None), slice(1, 4), slice(None, None, 2)])
+def test_entries_matched_across_all_axes_but_the_scenarios(scenarios: slice) -> None:
+    cells, whole = pair(2)
+    rng = np.random.default_rng(5)
+    entries = [rng.integers(0, n, size=30) for n in whole.shape[1:]]
+    found = cells[(scenarios, *entries)]
+    assert np.array_equal(found, whole[(scenarios, *entries)])
+    assert (found < 1.0).any()
+
+
 def test_everything_else_an_array_does() -> None:
     cells, whole = pair(1)
     assert cells.shape == whole.shape
