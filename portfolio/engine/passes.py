@@ -29,7 +29,7 @@ LANES = 4
 """Most lanes; each remembers bases and warm models of its own."""
 CACHE = 400e6
 """Bytes of data that may be kept between passes; beyond that they are gathered anew."""
-MANY = 500
+MANY = 20
 """Scenarios from which on passes at old prices pay."""
 SAME = 1e-12
 """Relative difference up to which prices are the same: that of rounding."""

@@ -44,6 +44,7 @@ class Relaxation:
         self.inside: list[int] = []
         self.lower, self.upper = self.master.lower.copy(), self.master.upper.copy()
         self.forced: frozenset[int] = frozenset()
+        self.cutoff = np.inf
         self.first = True
         self.known = 0
 

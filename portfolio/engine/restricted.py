@@ -39,7 +39,7 @@ class Restricted:
     def __init__(self, programme: TwoStage, pool: CutPool, packages: Packages, accuracy: float) -> None:
         self.programme, self.pool, self.layout = programme, pool, pool.layout
         self.packages, self.pricing = packages, packages.pricing
-        self.accuracy = accuracy
+        self.accuracy, self.cutoff = accuracy, np.inf
         n = self.layout.x
         first = programme.first
         self.global_rows = np.flatnonzero(~self.layers.local)
@@ -164,7 +164,7 @@ class Restricted:
             asked = np.where(self.allowed, sigma[self.layers.group] - 0.5 * tolerance / self.groups, -np.inf)
             least = np.where(self.allowed, self.pricing.bounds(q, asked) - sigma[self.layers.group], np.inf)
             bound = value + self._deficit(least)
-            if value - bound <= tolerance:
+            if value - bound <= tolerance or bound >= self.cutoff:
                 break
             self._price(q, sigma, least, -0.5 * tolerance / self.groups)
         return self._point(bound, x, least)

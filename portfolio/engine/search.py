@@ -52,7 +52,7 @@ NEARLY = 0.3
 """Part of the gap asked for to which the best point of a pattern is looked for."""
 PATTERN = 4
 """Most rounds for the best point of one pattern of the branches."""
-COARSE_BOUND = 1e-5
+COARSE_BOUND = 1e-4
 """Part of the objective by which the bound of a relaxation in packages may fall short."""
 EXACTLY = 1e-9
 """Absolute gap that counts as none."""
@@ -169,7 +169,7 @@ class Search:
         """The relaxation in packages."""
         if self.packages is None:
             raise ValueError("a programme without choices has no packages")
-        return Restricted(self.programme, self.pool, self.packages, min(COARSE_BOUND, 0.02 * self.limits.gap))
+        return Restricted(self.programme, self.pool, self.packages, min(COARSE_BOUND, 0.05 * self.limits.gap))
 
     # -- what is known ------------------------------------------------------------------------------------------
 
@@ -362,6 +362,7 @@ class Search:
             return None
         self.counts["nodes"] += 1
         self.relaxation = self.full if self.packages is None or node.fine else self.restricted
+        self.relaxation.cutoff = self.cutoff
         self.relaxation.restrict(node.lower, node.upper, node.forced)
         if node.basis is not None:
             self.relaxation.restart(node.basis)
