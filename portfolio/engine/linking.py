@@ -19,7 +19,6 @@ from scipy.sparse import csgraph
 from portfolio.engine.highs import LinearProgram, SolverError, load
 from portfolio.engine.programme import Array, Flags, Integers, TwoStage
 
-OPTIONS = (("presolve", "off"), ("threads", 1), ("solver", "simplex"), ("simplex_dual_edge_weight_strategy", 1))
 """Of HiGHS, with Devex pricing (1): exact edge weights for a new basis would cost more than the steps they save."""
 
 

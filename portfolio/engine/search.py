@@ -584,13 +584,16 @@ class Search:
         self.counts["patterns"] += 1
         lower, upper = lower.copy(), upper.copy()
         lower[self.decided] = upper[self.decided] = pattern
+        small = max(0.1 * self.tolerance, EXACTLY)
         for _ in range(PATTERN):
             found = self._whole_point(lower, upper, forced)
             if found is None:
                 break
             x, lowest = found
-            value = self._worth(x)
-            if value - lowest <= max(0.1 * self.tolerance, 1e-9 * abs(value)):
+            value = self.evaluate(x, exact=False) if self.passes.cheaper else lowest
+            if value - lowest > small:  # cuts were missing: look again before a pass that is exact
+                continue
+            if value >= self.objective or self.evaluate(x, exact=True, whole=True) - lowest <= small:
                 break
         return True
 
