@@ -129,6 +129,6 @@ class Exact:
                     integer=np.zeros(c.columns.size, dtype=bool),
                 )
             )
-            for option, value in OPTIONS:
+            for option, value in (("presolve", "off"), ("threads", 1), ("solver", "simplex")):
                 self.solver.setOptionValue(option, value)
         return self.solver

@@ -6,6 +6,7 @@ results do not depend on the number of threads.
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -31,6 +32,10 @@ CACHE = 400e6
 """Bytes of data that may be kept between passes; beyond that they are gathered anew."""
 MANY = 20
 """Scenarios from which on passes at old prices pay."""
+DOUBTFUL, OLDEST = 0.2, 0.02
+"""Parts of all prices that a pass at old prices renews: those that gained most when last renewed, and the oldest."""
+FADING = 0.7
+"""What is left of a gain when it does not come again."""
 SAME = 1e-12
 """Relative difference up to which prices are the same: that of rounding."""
 SPECK = 1e-6
@@ -57,12 +62,16 @@ class _Chunk:
         Whether prices moved since the bases were found.
     live : by shape, each (scenarios, pieces)
         False for pieces whose limits are zero whatever the point, as in blocks of length zero.
+    doubt, age : (components, scenarios)
+        What renewing the prices of a component gained when that was last done, and how many passes ago that was.
     """
 
     which: slice
     last: list[Small]
     mu: Array
     moved: Flags
+    doubt: Array
+    age: Integers
     live: list[Flags] = field(default_factory=list)
     cached: Stored | None = None
 
@@ -101,7 +110,11 @@ class Passes:
     def _chunk(self, which: slice, bases: list[Bases]) -> _Chunk:
         size = which.stop - which.start
         last = [one.start(size) for one in bases]
-        return _Chunk(which, last, np.zeros((size, self.priced.size)), np.zeros(size, dtype=bool))
+        shape = (len(self.components), size)
+        return _Chunk(
+            which, last, np.zeros((size, self.priced.size)), np.zeros(size, dtype=bool), np.zeros(shape),
+            np.zeros(shape, dtype=np.int64),
+        )  # fmt: skip
 
     @cached_property
     def cheaper(self) -> bool:
@@ -176,38 +189,76 @@ class Passes:
         self, lane: _Lane, chunk: _Chunk, moved: Moved, exact: bool, found: Array, columns: Array | None = None
     ) -> None:
         """Add the values of a chunk to ``found`` (scenarios, labels); ``columns`` takes the allocation."""
-        p = self.programme
         given = Instances(*self.effects.limits(moved, self.data(chunk)), chunk.mu)
-        if exact and self.components:
-            self._find_prices(lane, chunk, given, columns)
-        for n, bases in enumerate(lane.bases):
-            bases.solve(given, chunk.live[n], chunk.moved, chunk.last[n], found)
-            if columns is not None and not self.held[n]:
-                bases.columns(given, chunk.last[n], columns)
-        chunk.moved[:] = False
-        rows = one_by_one(given.rows[:, self.priced], chunk.size)
-        np.add.at(found.T, p.row_label[self.priced], (chunk.mu * rows).T)
-        self._add_lone_columns(given, found)
+        self._add_values(lane, chunk, given, np.ones(chunk.size, dtype=bool), found)
+        if self.components:
+            which = np.ones(chunk.doubt.shape, dtype=bool) if exact else self._doubtful(chunk)
+            self._renew(lane, chunk, given, which, found, columns)
         if columns is not None:
+            for n, bases in enumerate(lane.bases):
+                if not self.held[n]:
+                    bases.columns(given, chunk.last[n], columns)
             free = one_by_one(given.upper[:, self.free], chunk.size)
-            columns[:, self.free] = np.where(p.cost[self.free] < 0, free, 0.0)
+            columns[:, self.free] = np.where(self.programme.cost[self.free] < 0, free, 0.0)
 
-    def _find_prices(self, lane: _Lane, chunk: _Chunk, given: Instances, columns: Array | None) -> None:
-        """Optimal prices at these limits, component by component; ``columns`` takes their allocation.
+    @staticmethod
+    def _doubtful(chunk: _Chunk) -> Flags:
+        """Components and scenarios whose prices a pass at old prices renews, (components, scenarios).
+
+        Those that gained most when last renewed, and the oldest: few hold nearly all that old prices lose, and
+        which they are changes slowly from point to point.
+        """
+        chosen = np.zeros(chunk.doubt.size, dtype=bool)
+        for order, part in ((chunk.doubt, DOUBTFUL), (chunk.age, OLDEST)):
+            chosen[np.argsort(-order.ravel(), kind="stable")[: math.ceil(part * chosen.size)]] = True
+        return chosen.reshape(chunk.doubt.shape)
+
+    def _renew(
+        self, lane: _Lane, chunk: _Chunk, given: Instances, which: Flags, found: Array, columns: Array | None
+    ) -> None:
+        """Make prices optimal where ``which`` (components, scenarios); values gain where they were not."""
+        self._find_prices(lane, chunk, given, which, columns)
+        again = chunk.moved.copy()
+        before = found[again].copy()
+        found[again] = 0.0
+        self._add_values(lane, chunk, given, again, found)
+        gain = np.zeros_like(found)
+        gain[again] = found[again] - before
+        for c, component in enumerate(self.components):
+            chunk.doubt[c, which[c]] = np.maximum(gain[which[c], component.label], FADING * chunk.doubt[c, which[c]])
+
+    def _add_values(self, lane: _Lane, chunk: _Chunk, given: Instances, which: Flags, found: Array) -> None:
+        """Add what some scenarios of a chunk are worth at its prices to ``found`` (scenarios, labels)."""
+        p = self.programme
+        for n, bases in enumerate(lane.bases):
+            bases.solve(given, chunk.live[n] & which[:, None], chunk.moved, chunk.last[n], found)
+        chunk.moved[which] = False
+        rows = one_by_one(given.rows[:, self.priced], chunk.size)
+        part = np.zeros_like(found)
+        np.add.at(part.T, p.row_label[self.priced], (chunk.mu * rows).T)
+        self._add_lone_columns(given, part)
+        found[which] += part[which]
+
+    def _find_prices(
+        self, lane: _Lane, chunk: _Chunk, given: Instances, which: Flags, columns: Array | None
+    ) -> None:
+        """Optimal prices at these limits where ``which`` (components, scenarios); ``columns`` takes the allocation.
 
         With them the pieces alone are worth what the component is (strong duality), and duals of the pieces
         with the prices are duals of the component.
         """
-        for c, exact in zip(self.components, lane.exact, strict=True):
-            at = np.searchsorted(self.priced, c.rows[c.priced])
-            rows = one_by_one(given.rows[:, c.rows], chunk.size)
-            upper = one_by_one(given.upper[:, c.columns], chunk.size)
-            for s in range(chunk.size):
-                mu = exact.solve(chunk.which.start + s, rows[s], upper[s])
+        chunk.age += 1
+        chunk.age[which] = 0
+        for c, (component, exact) in enumerate(zip(self.components, lane.exact, strict=True)):
+            at = np.searchsorted(self.priced, component.rows[component.priced])
+            rows = one_by_one(given.rows[:, component.rows], chunk.size)
+            upper = one_by_one(given.upper[:, component.columns], chunk.size)
+            for s in np.flatnonzero(which[c]):
+                mu = exact.solve(int(chunk.which.start + s), rows[s], upper[s])
                 if (np.abs(mu - chunk.mu[s, at]) > SAME * (1.0 + np.abs(mu))).any():
                     chunk.mu[s, at], chunk.moved[s] = mu, True
                 if columns is not None:
-                    columns[s, c.columns] = exact.columns()
+                    columns[s, component.columns] = exact.columns()
 
     def _add_lone_columns(self, given: Instances, found: Array) -> None:
         """Add what columns in no piece are worth at the prices: in linking rows alone (nothing but for rounding), free.
