@@ -32,7 +32,7 @@ CACHE = 400e6
 """Bytes of data that may be kept between passes; beyond that they are gathered anew."""
 MANY = 20
 """Scenarios from which on passes at old prices pay."""
-DOUBTFUL, OLDEST = 0.2, 0.02
+DOUBTFUL, OLDEST = 0.0, 0.0
 """Parts of all prices that a pass at old prices renews: those that gained most when last renewed, and the oldest."""
 FADING = 0.7
 """What is left of a gain when it does not come again."""

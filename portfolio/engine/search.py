@@ -50,7 +50,7 @@ MANIFOLD = 5
 """Choices, in those there were at first, beyond which none is divided."""
 NEARLY = 0.3
 """Part of the gap asked for to which the best point of a pattern is looked for."""
-PATTERN = 4
+PATTERN = 3
 """Most rounds for the best point of one pattern of the branches."""
 COARSE_BOUND = 1e-4
 """Part of the objective by which the bound of a relaxation in packages may fall short."""
@@ -585,15 +585,14 @@ class Search:
         lower, upper = lower.copy(), upper.copy()
         lower[self.decided] = upper[self.decided] = pattern
         small = max(0.1 * self.tolerance, EXACTLY)
-        for _ in range(PATTERN):
+        for left in reversed(range(PATTERN)):
             found = self._whole_point(lower, upper, forced)
             if found is None:
                 break
             x, lowest = found
-            value = self.evaluate(x, exact=False) if self.passes.cheaper else lowest
-            if value - lowest > small:  # cuts were missing: look again before a pass that is exact
-                continue
-            if value >= self.objective or self.evaluate(x, exact=True, whole=True) - lowest <= small:
+            if left and self.passes.cheaper and self.evaluate(x, exact=False) - lowest > small:
+                continue  # cuts were missing: look again before a pass that is exact
+            if self._worth(x) - lowest <= small:
                 break
         return True
 
