@@ -239,9 +239,7 @@ class Passes:
         self._add_lone_columns(given, part)
         found[which] += part[which]
 
-    def _find_prices(
-        self, lane: _Lane, chunk: _Chunk, given: Instances, which: Flags, columns: Array | None
-    ) -> None:
+    def _find_prices(self, lane: _Lane, chunk: _Chunk, given: Instances, which: Flags, columns: Array | None) -> None:
         """Optimal prices at these limits where ``which`` (components, scenarios); ``columns`` takes the allocation.
 
         With them the pieces alone are worth what the component is (strong duality), and duals of the pieces

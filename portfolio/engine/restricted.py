@@ -56,7 +56,7 @@ class Restricted:
         self.known = 0
         self.lower, self.upper = first.lower.copy(), first.upper.copy()
         self.forced: frozenset[int] = frozenset()
-        self.scale = 1.0
+        self.scale, self.penalty, self.phase_one = 1.0, PENALTY, False
         self.base = self.global_rows.size + self.groups
         self.solver = load(self._empty())
         for option, value in (("threads", 1), ("solver", "simplex"), ("presolve", "off")):
@@ -104,6 +104,8 @@ class Restricted:
         while True:
             self._add_new()
             point = self._generate()
+            if point is None:
+                return None
             short = self.pool.violated(point.x, VIOLATION * (1.0 + abs(point.objective)))
             short[self.inside] = 0.0
             back = np.flatnonzero(short)
@@ -129,9 +131,7 @@ class Restricted:
         model.row_lower[self.global_rows.size :][self.needed] = 1.0
         whole = np.arange(model.cost.size + which.size) >= model.cost.size
         return LinearProgram(
-            cost=np.concatenate(
-                [np.where(model.cost == PENALTY, PENALTY * self.scale, model.cost), spread @ self.programme.first.cost]
-            ),  # fmt: skip
+            cost=np.concatenate([model.cost, spread @ self.programme.first.cost]),
             offset=model.offset,
             matrix=sparse.csc_array(rows),
             row_lower=np.concatenate([model.row_lower, self.pool.lower[self.inside]]),
@@ -153,8 +153,19 @@ class Restricted:
 
     # -- column generation --------------------------------------------------------------------------------------
 
-    def _generate(self) -> Point:
-        """Add packages until bound and relaxation agree."""
+    def _generate(self) -> Point | None:
+        """Add packages until bound and relaxation agree; None where no packages do what rows and groups ask for."""
+        while True:
+            bound, x, least = self._converge()
+            if self._missing(x) <= VIOLATION or bound >= self.cutoff:
+                return self._point(bound, x, least)
+            if not self._reachable():
+                return None
+            self._penalise(10.0 * self.penalty)
+
+    def _converge(self) -> tuple[float, Array, Array]:
+        """Add packages that pay: a bound on the relaxation, the last solution, least reduced costs of the choices."""
+        stale = False
         for _ in range(ROUNDS):
             value, x, dual = self._run()
             q, sigma = self._prices(dual)
@@ -166,18 +177,52 @@ class Restricted:
             bound = value + self._deficit(least)
             if value - bound <= tolerance or bound >= self.cutoff:
                 break
-            self._price(q, sigma, least, -0.5 * tolerance / self.groups)
-        return self._point(bound, x, least)
+            added = self._price(q, sigma, least, -0.5 * tolerance / self.groups)
+            if stale and not added:  # rounding is all that is left
+                break
+            stale = not added
+        else:
+            least = np.where(self.allowed, self.pricing.bounds(q, asked) - sigma[self.layers.group], np.inf)
+            bound = value + self._deficit(least)
+        return bound, x, least
 
-    def _price(self, q: Array, sigma: Array, least: Array, below: float) -> None:
-        """Find the best packages of the choices that may pay most, of those whose bound lies below a number."""
+    def _missing(self, x: Array) -> float:
+        """What slacks make up for in a solution."""
+        return float(x[self.free.size : self._first_package].sum())
+
+    def _reachable(self) -> bool:
+        """Whether packages can do without slacks: these are minimised alone (phase one)."""
+        held = np.array(self.held, dtype=np.int64)
+        kept, self.cutoff, self.phase_one = self.cutoff, np.inf, True
+        self._set_costs(np.zeros(self.free.size), 1.0, np.zeros(held.size))
+        _, x, _ = self._converge()
+        self.phase_one, self.cutoff = False, kept
+        self._penalise(self.penalty)
+        return self._missing(x) <= VIOLATION
+
+    def _penalise(self, penalty: float) -> None:
+        """Set what slacks cost."""
+        self.penalty, first = penalty, self.programme.first
+        held = np.array(self.held, dtype=np.int64)
+        self._set_costs(self.free_cost, penalty, self.packages.weigh(first.cost, held))
+
+    def _set_costs(self, free: Array, slack: float, packages: Array) -> None:
+        costs = np.concatenate([free, np.full(self.slacks.size, slack), packages])
+        self.solver.changeColsCost(costs.size, np.arange(costs.size, dtype=np.int32), costs)
+
+    def _price(self, q: Array, sigma: Array, least: Array, below: float) -> bool:
+        """Add the best packages of the choices whose bound lies below a number; whether there were any."""
         doubtful = np.flatnonzero(least < below)
+        if doubtful.size == 0:
+            return False
         which = np.sort(doubtful[np.argsort(least[doubtful], kind="stable")[:PRICED]])
         cost, package = self.pricing.best(q, which)
         pays = cost - sigma[self.layers.group[which]] < -1e-9 * self.scale
         new = [self.packages.add(int(j), z) for j, z in zip(which[pays], package[pays], strict=True)]
         held = set(self.held)
-        self._add_packages([k for k in new if k not in held])
+        missing = [k for k in dict.fromkeys(new) if k not in held]
+        self._add_packages(missing)
+        return bool(missing)
 
     def _deficit(self, least: Array) -> float:
         """What packages not in the model could still take off the relaxation's value: the most of one a group."""
@@ -201,7 +246,8 @@ class Restricted:
     def _prices(self, dual: Array) -> tuple[Array, Array]:
         """Cost of the first-stage columns at the prices of linking rows and cuts (n,), and prices of groups."""
         n, rows = self.layout.x, self.global_rows.size
-        q = self.programme.first.cost - self.rows.T @ dual[:rows]
+        cost = np.zeros(n) if self.phase_one else self.programme.first.cost
+        q = cost - self.rows.T @ dual[:rows]
         if self.inside:
             q -= dual[self.base :] @ self.pool.rows[self.inside][:, :n]
         return np.asarray(q), dual[rows : self.base]
@@ -266,10 +312,9 @@ class Restricted:
         floor = 0.0 if (self.programme.cost >= 0).all() else -np.inf
         tail = [risk, risk / (1.0 - self.programme.cvar_level)] if self.layout.tail else []
         size = own.size + extra + sign.size
+        self.free_cost = np.concatenate([first.cost[own], np.full(self.layout.labels, 1.0 - risk), tail])
         return LinearProgram(
-            cost=np.concatenate(
-                [first.cost[own], np.full(self.layout.labels, 1.0 - risk), tail, np.full(sign.size, PENALTY)]
-            ),
+            cost=np.concatenate([self.free_cost, np.full(sign.size, self.penalty)]),
             offset=first.offset,
             matrix=sparse.csc_array(sparse.hstack([matrix, sparse.csr_array(slack)])),
             row_lower=np.concatenate([low, np.full(self.groups, -np.inf)]),
@@ -298,15 +343,11 @@ class Restricted:
             )
         solution = self.solver.getSolution()
         value, x = float(self.solver.getInfo().objective_function_value), np.asarray(solution.col_value)
-        self._rescale(value - PENALTY * self.scale * float(x[self.free.size : self._first_package].sum()))
-        return value, x, np.asarray(solution.row_dual)
-
-    def _rescale(self, worth: float) -> None:
-        """Keep the penalty of what no package can do far above the objective, from the next solve on."""
-        if abs(worth) > 10.0 * self.scale:
+        worth = value - self.penalty * self._missing(x)
+        if not self.phase_one and PENALTY * abs(worth) > 10.0 * self.penalty:
             self.scale = abs(worth)
-            at = np.arange(self.free.size, self._first_package, dtype=np.int32)
-            self.solver.changeColsCost(at.size, at, np.full(at.size, PENALTY * self.scale))
+            self._penalise(PENALTY * self.scale)  # from the next solve on
+        return value, x, np.asarray(solution.row_dual)
 
     def _add_packages(self, which: list[int]) -> None:
         """Put packages into the model."""
@@ -325,7 +366,7 @@ class Restricted:
         if self.inside:
             parts.append(sparse.csr_array(spread @ self.pool.rows[self.inside][:, :n].T))
         block = sparse.csr_array(sparse.hstack(parts))
-        cost = spread @ self.programme.first.cost
+        cost = np.zeros(numbers.size) if self.phase_one else spread @ self.programme.first.cost
         open_ = self._open(self.allowed, numbers)
         self.solver.addCols(
             numbers.size,

@@ -52,8 +52,8 @@ NEARLY = 0.3
 """Part of the gap asked for to which the best point of a pattern is looked for."""
 PATTERN = 3
 """Most rounds for the best point of one pattern of the branches."""
-COARSE_BOUND = 1e-4
-"""Part of the objective by which the bound of a relaxation in packages may fall short."""
+FINE_BOUND, COARSE_BOUND = 1e-9, 1e-4
+"""Parts of the objective by which the bound of a relaxation in packages may fall short: least and most asked for."""
 EXACTLY = 1e-9
 """Absolute gap that counts as none."""
 
@@ -169,7 +169,9 @@ class Search:
         """The relaxation in packages."""
         if self.packages is None:
             raise ValueError("a programme without choices has no packages")
-        return Restricted(self.programme, self.pool, self.packages, min(COARSE_BOUND, 0.05 * self.limits.gap))
+        return Restricted(
+            self.programme, self.pool, self.packages, max(FINE_BOUND, min(COARSE_BOUND, 0.05 * self.limits.gap))
+        )
 
     # -- what is known ------------------------------------------------------------------------------------------
 
@@ -326,8 +328,8 @@ class Search:
         try:
             if not self.branching:
                 first, self.branching = self.programme.first, True
-                self._mix()
                 self.push(self.root, first.lower.copy(), first.upper.copy(), frozenset())
+                self._mix()
             while self.open and not self.done:
                 self.check()
                 self.current = heapq.heappop(self.open)
