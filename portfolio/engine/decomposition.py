@@ -23,7 +23,7 @@ LARGE = 400
 """Scenarios from which on the linear phase is first solved on a part of them."""
 FEW = 100
 """Fewest scenarios of that part."""
-FLAT = 0.05
+FLAT = 1.0
 """Part of the gap asked for at which the linear phase ends."""
 
 

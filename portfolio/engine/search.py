@@ -30,8 +30,10 @@ ROUNDS = 500
 """Most rounds of the linear phase."""
 COARSE = 0.01
 """Relative gap of the linear phase at which prices of linking rows are renewed."""
-RENEWALS = 5
+RENEWALS = 1
 """Most renewals of prices in the linear phase."""
+PAYING = 0.15
+"""Part of the way to the cutoff that a cut at a fractional point has to gain."""
 PATIENCE = 16
 """Most nodes without a cut after cuts at fractional points did not pay."""
 PROBES = 5
@@ -443,14 +445,14 @@ class Search:
     def _cut_at(self, point: Point, tried: int) -> bool:
         """Cut at a fractional solution; whether the relaxation there fell short of the recourse by enough."""
         room = self.objective - point.objective if np.isfinite(self.objective) else 0.1 * abs(point.objective)
-        if tried and point.objective - self.mark <= 0.05 * room:
+        if tried and point.objective - self.mark <= PAYING * room:
             return False
         if not tried and self.rest > 0:
             self.rest -= 1
             return False
         self.mark = point.objective
         value = self.evaluate(self._inside(point.x), exact=False)
-        pays = value - point.objective > 0.05 * room
+        pays = value - point.objective > PAYING * room
         self.pauses = 0 if pays else min(PATIENCE, 2 * self.pauses + 1)
         self.rest = self.pauses
         return pays
