@@ -32,7 +32,7 @@ COARSE = 0.01
 """Relative gap of the linear phase at which prices of linking rows are renewed."""
 RENEWALS = 1
 """Most renewals of prices in the linear phase."""
-PAYING = 0.15
+PAYING = 0.3
 """Part of the way to the cutoff that a cut at a fractional point has to gain."""
 PATIENCE = 16
 """Most nodes without a cut after cuts at fractional points did not pay."""
@@ -618,6 +618,8 @@ class Search:
         self.relaxation, first = self.restricted, self.programme.first
         for _ in range(MIXES):
             self.check()
+            if self.restricted.solve() is None:
+                return
             mix, select = self.restricted.whole_mix(), self.restricted.layers.select
             result = solve(mix, gap=max(MIX_GAP, self.limits.gap), time_limit_s=self._left(MIX_SECONDS), threads=1)
             if result.status == "interrupted":
