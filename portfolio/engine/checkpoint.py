@@ -23,7 +23,8 @@ from scipy import sparse
 
 from portfolio.engine.fingerprint import fingerprint
 from portfolio.engine.programme import Array, TwoStage
-from portfolio.engine.search import Node, Search
+from portfolio.engine.search import Search
+from portfolio.engine.tree import Node
 
 fcntl: Any
 try:

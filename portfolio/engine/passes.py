@@ -28,13 +28,14 @@ CHUNK = 128
 """Most scenarios in a chunk: what is computed for one stays near the processor."""
 LANES = 4
 """Most lanes; each remembers bases and warm models of its own."""
-CACHE = 400e6
+CACHE = 2e9
 """Bytes of data that may be kept between passes; beyond that they are gathered anew."""
 MANY = 20
 """Scenarios from which on passes at old prices pay."""
 DOUBTFUL, MORE, OLDEST = 0.06, 12.0, 0.1
-"""Part of all prices that a pass at old prices renews, those that gained most when last renewed; what is added to it over the number of
-scenarios; and, in that part, how many of the oldest are renewed besides. Measured: less leaves weak cuts, more takes longer."""
+"""Part of all prices that a pass at old prices renews, those that gained most when last renewed; what is added to it
+over the number of scenarios; and, in that part, how many of the oldest are renewed besides. Measured: less leaves weak
+cuts, more takes longer."""
 FADING = 0.7
 """What is left of a gain when it does not come again."""
 SAME = 1e-12

@@ -1,9 +1,9 @@
 """Pricing: the best package of every choice under the prices of the rows that link groups (Dantzig and Wolfe 1960).
 
-A package is a point z of a choice's polytope: its binary at one, its columns within their bounds and the rows of its group. All
-packages of all choices are priced by one linear programme without links between choices, kept warm: from one call to the next only
-costs move. Two memories save most calls: packages met before, and dual solutions met before, each of which bounds what any
-package of its choice can cost from below, whatever the prices (weak duality).
+A package is a point z of a choice's polytope: its binary at one, its columns within their bounds and the rows of its
+group. The best package of a choice at given prices is a small linear programme, kept warm. Two memories save most of
+them: packages met before, and the bases they were found with, whose prices bound what any package of the choice can
+cost, whatever the prices of linking rows (weak duality).
 """
 
 from __future__ import annotations
@@ -175,7 +175,7 @@ class Pricing:
         return (wanted * package).sum(axis=1), package
 
     def split(self, j: int, place: int) -> int:
-        """Divide a choice by a binary column of its: it keeps the column at zero, a new choice has it at one; its number.
+        """Divide a choice by a binary of its: it keeps the column at zero, a new choice has it at one; its number.
 
         What is remembered of the choice holds for both.
         """

@@ -9,7 +9,7 @@ from __future__ import annotations
 import heapq
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
@@ -19,10 +19,11 @@ from portfolio.engine.cuts import CutPool, Layout
 from portfolio.engine.highs import solve
 from portfolio.engine.passes import Passes
 from portfolio.engine.pricing import Packages, Pricing, falls_apart
-from portfolio.engine.programme import Array, Integers, TwoStage
+from portfolio.engine.programme import Array, TwoStage
 from portfolio.engine.protocol import Limits
 from portfolio.engine.relaxation import Point, Relaxation, relaxed, whole_programme
 from portfolio.engine.restricted import Restricted
+from portfolio.engine.tree import Costs, Node, Side, Split, spread
 
 WHOLE = 1e-6
 """Distance from a whole number up to which a value counts as one."""
@@ -62,66 +63,6 @@ EXACTLY = 1e-9
 
 class TimeLimitError(Exception):
     """The time limit was reached."""
-
-
-@dataclass(order=True)
-class Node:
-    """A part of the search: bounds of first-stage columns, and branches forced to one; ordered by bound.
-
-    ``basis`` is where its relaxation starts; ``origin`` the split and way it came from and the bound before it; ``fine``
-    says that its relaxation is the one in columns.
-    """
-
-    bound: float
-    number: int
-    lower: Array = field(compare=False, repr=False)
-    upper: Array = field(compare=False, repr=False)
-    forced: frozenset[int] = field(compare=False, default=frozenset())
-    basis: Any = field(compare=False, default=None, repr=False)
-    origin: tuple[int, int, float] | None = field(compare=False, default=None)
-    fine: bool = field(compare=False, default=False)
-
-
-@dataclass
-class Costs:
-    """What deciding a branch one way raised the bound by, on average (pseudocosts)."""
-
-    total: dict[tuple[int, int], float] = field(default_factory=dict)
-    count: dict[tuple[int, int], int] = field(default_factory=dict)
-
-    def learn(self, branch: int, way: int, gain: float) -> None:
-        """Take in an observation."""
-        key = (branch, way)
-        self.total[key] = self.total.get(key, 0.0) + max(gain, 0.0)
-        self.count[key] = self.count.get(key, 0) + 1
-
-    def known(self, branch: int) -> int:
-        """Fewest observations of the two ways."""
-        return min(self.count.get((branch, 0), 0), self.count.get((branch, 1), 0))
-
-    def score(self, branch: int) -> float:
-        """Product of both gains."""
-        gains = [self.total.get((branch, w), 0.0) / max(1, self.count.get((branch, w), 0)) for w in (0, 1)]
-        return max(gains[0], 1e-6) * max(gains[1], 1e-6)
-
-
-@dataclass(frozen=True)
-class Side:
-    """One way to go on: bounds that some columns get, or a branch that is forced to one."""
-
-    columns: Integers
-    lower: float | None = None
-    upper: float | None = None
-    force: int | None = None
-
-
-@dataclass(frozen=True)
-class Split:
-    """Two ways to go on from a node; ``key`` names the choice, ``first`` the side to look at first."""
-
-    key: int
-    sides: tuple[Side, Side]
-    first: int
 
 
 class Search:
@@ -482,7 +423,7 @@ class Search:
     def _choose_branch(self, node: Node, point: Point) -> Split | Node | None:
         """Of all branches that are open the one expected to raise both bounds most; or the node, tightened."""
         x = point.x
-        fraction = {n: _fraction(x[b.columns]) for n, b in enumerate(self.programme.branches)}
+        fraction = {n: spread(x[b.columns]) for n, b in enumerate(self.programme.branches)}
         found = {n: self._split(n, x) for n, part in fraction.items() if part > WHOLE}
         splits = {n: split for n, split in found.items() if split is not None}
         return self._most_promising(node, point, splits, fraction)
@@ -549,7 +490,7 @@ class Search:
 
     def _probe(self, node: Node, point: Point, split: Split) -> list[float]:
         """Solve both children for what they cost (strong branching), without cuts of their own; their bounds."""
-        snapshot = self.relaxation.snapshot()
+        snapshot: Any = self.relaxation.snapshot()
         top = self.cutoff if np.isfinite(self.cutoff) else point.objective + 0.1 * abs(point.objective)
         worth = []
         for way, side in enumerate(split.sides):
@@ -564,7 +505,7 @@ class Search:
 
     def _branch(self, node: Node, split: Split) -> Node:
         """Open both children; returns the one to go on with."""
-        snapshot = self.relaxation.snapshot()
+        snapshot: Any = self.relaxation.snapshot()
         self.push(node.bound, *self._bounds(node, split.sides[1 - split.first]), snapshot,
                   (split.key, 1 - split.first, node.bound), node.fine)  # fmt: skip
         return self._node(node.bound, *self._bounds(node, split.sides[split.first]), None,
@@ -663,11 +604,6 @@ class Search:
         x = np.zeros(self.pool.layout.size)
         x[kept] = result.x
         return self._rounded(x), result.bound
-
-
-def _fraction(values: Array) -> float:
-    """How far the columns of a branch are from all but one of them being zero and that one whole."""
-    return float(np.minimum(values, np.abs(1.0 - values)).max(initial=0.0))
 
 
 def tail_mean(values: Array, probability: Array, level: float) -> float:

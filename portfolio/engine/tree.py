@@ -1,0 +1,75 @@
+"""What a branch and cut keeps of its tree: nodes, ways to divide them, and what dividing them brought."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from portfolio.engine.programme import Array, Integers
+
+
+@dataclass(order=True)
+class Node:
+    """A part of the search: bounds of first-stage columns, and branches forced to one; ordered by bound.
+
+    ``basis`` is where its relaxation starts; ``origin`` the split and way it came from and the bound before it;
+    ``fine`` says that its relaxation is the one in columns.
+    """
+
+    bound: float
+    number: int
+    lower: Array = field(compare=False, repr=False)
+    upper: Array = field(compare=False, repr=False)
+    forced: frozenset[int] = field(compare=False, default=frozenset())
+    basis: Any = field(compare=False, default=None, repr=False)
+    origin: tuple[int, int, float] | None = field(compare=False, default=None)
+    fine: bool = field(compare=False, default=False)
+
+
+@dataclass
+class Costs:
+    """What deciding a branch one way raised the bound by, on average (pseudocosts)."""
+
+    total: dict[tuple[int, int], float] = field(default_factory=dict)
+    count: dict[tuple[int, int], int] = field(default_factory=dict)
+
+    def learn(self, branch: int, way: int, gain: float) -> None:
+        """Take in an observation."""
+        key = (branch, way)
+        self.total[key] = self.total.get(key, 0.0) + max(gain, 0.0)
+        self.count[key] = self.count.get(key, 0) + 1
+
+    def known(self, branch: int) -> int:
+        """Fewest observations of the two ways."""
+        return min(self.count.get((branch, 0), 0), self.count.get((branch, 1), 0))
+
+    def score(self, branch: int) -> float:
+        """Product of both gains."""
+        gains = [self.total.get((branch, w), 0.0) / max(1, self.count.get((branch, w), 0)) for w in (0, 1)]
+        return max(gains[0], 1e-6) * max(gains[1], 1e-6)
+
+
+@dataclass(frozen=True)
+class Side:
+    """One way to go on: bounds that some columns get, or a branch that is forced to one."""
+
+    columns: Integers
+    lower: float | None = None
+    upper: float | None = None
+    force: int | None = None
+
+
+@dataclass(frozen=True)
+class Split:
+    """Two ways to go on from a node; ``key`` names the choice, ``first`` the side to look at first."""
+
+    key: int
+    sides: tuple[Side, Side]
+    first: int
+
+
+def spread(values: Array) -> float:
+    """How far the columns of a branch are from all but one of them being zero and that one whole."""
+    return float(np.minimum(values, np.abs(1.0 - values)).max(initial=0.0))
