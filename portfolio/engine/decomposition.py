@@ -17,7 +17,8 @@ from portfolio.engine.passes import Passes, threads
 from portfolio.engine.programme import Array, TwoStage
 from portfolio.engine.protocol import Limits, Progress, ProgressCall, Status
 from portfolio.engine.relaxation import relaxed
-from portfolio.engine.search import Search, TimeLimitError
+from portfolio.engine.search import Search
+from portfolio.engine.tree import TimeLimitError
 
 LARGE = 400
 """Scenarios from which on the linear phase is first solved on a part of them."""

@@ -15,15 +15,15 @@ from typing import Any
 
 import numpy as np
 
+from portfolio.engine.completion import Completion
 from portfolio.engine.cuts import CutPool, Layout
-from portfolio.engine.highs import solve
 from portfolio.engine.passes import Passes
 from portfolio.engine.pricing import Packages, Pricing, falls_apart
 from portfolio.engine.programme import Array, TwoStage
 from portfolio.engine.protocol import Limits
-from portfolio.engine.relaxation import Point, Relaxation, relaxed, whole_programme
+from portfolio.engine.relaxation import Point, Relaxation
 from portfolio.engine.restricted import Restricted
-from portfolio.engine.tree import Costs, Node, Side, Split, spread
+from portfolio.engine.tree import Costs, Node, Side, Split, TimeLimitError, spread
 
 WHOLE = 1e-6
 """Distance from a whole number up to which a value counts as one."""
@@ -39,30 +39,14 @@ PATIENCE = 16
 """Most nodes without a cut after cuts at fractional points did not pay."""
 PROBES = 5
 """Most choices probed at a node."""
-MIXES = 8
-"""Most rounds of mixing packages before the search branches."""
-MIX_GAP = 0.005
-"""Gap to which packages are mixed."""
-MIX_SECONDS = 1.5
-"""Most seconds for one round."""
-RECENT = 50
-"""Cuts last made that count for the best point of a pattern besides those in the relaxation."""
 DIVISIONS = 4
 """Most rounds of dividing choices at a node."""
 MANIFOLD = 5
 """Choices, in those there were at first, beyond which none is divided."""
-NEARLY = 0.3
-"""Part of the gap asked for to which the best point of a pattern is looked for."""
-PATTERN = 3
-"""Most rounds for the best point of one pattern of the branches."""
 FINE_BOUND, COARSE_BOUND = 1e-9, 1e-4
 """Parts of the objective by which the bound of a relaxation in packages may fall short: least and most asked for."""
 EXACTLY = 1e-9
 """Absolute gap that counts as none."""
-
-
-class TimeLimitError(Exception):
-    """The time limit was reached."""
 
 
 class Search:
@@ -100,6 +84,7 @@ class Search:
         held = [branch.columns for branch in programme.branches]
         self.decided = np.unique(np.concatenate(held)) if held else np.zeros(0, dtype=np.int64)
         self.seconds = {"linear phase": 0.0, "integer phase": 0.0}
+        self.completion = Completion(self)
         self.pause: Callable[[], None] | None = None
 
     @cached_property
@@ -182,7 +167,7 @@ class Search:
         self.tell(self.objective, self.bound)
         return total
 
-    def _worth(self, x: Array) -> float:
+    def worth(self, x: Array) -> float:
         """Objective at a whole point: exactly where it may be the best, else a lower bound that shows it is not."""
         if self.passes.cheaper:
             value = self.evaluate(x, exact=False)
@@ -272,7 +257,7 @@ class Search:
             if not self.branching:
                 first, self.branching = self.programme.first, True
                 self.push(self.root, first.lower.copy(), first.upper.copy(), frozenset())
-                self._mix()
+                self.completion.mix()
             while self.open and not self.done:
                 self.check()
                 self.current = heapq.heappop(self.open)
@@ -336,7 +321,7 @@ class Search:
             split = chosen
             if split is None:
                 split = self._choose_column(point)
-                if split is not None and self._look_around(node, point):
+                if split is not None and self.completion.look_around(node, point):
                     point = self.relaxation.solve()
                     continue
                 if split is not None and self.relaxation is not self.full:
@@ -363,8 +348,8 @@ class Search:
 
     def _settled(self, point: Point) -> bool:
         """Evaluate a whole solution of the relaxation; whether its bound is what it is worth."""
-        x = self._rounded(point.x)
-        value = self._worth(x)
+        x = self.rounded(point.x)
+        value = self.worth(x)
         return value - point.objective <= max(0.1 * self.tolerance, 1e-9 * abs(value))
 
     def _divide(self) -> bool:
@@ -398,7 +383,7 @@ class Search:
         self.rest = self.pauses
         return pays
 
-    def _rounded(self, x: Array) -> Array:
+    def rounded(self, x: Array) -> Array:
         """First-stage part of a point with whole columns rounded."""
         found = self._inside(x)
         integer = self.programme.first.integer
@@ -510,100 +495,6 @@ class Search:
                   (split.key, 1 - split.first, node.bound), node.fine)  # fmt: skip
         return self._node(node.bound, *self._bounds(node, split.sides[split.first]), None,
                           (split.key, split.first, node.bound), node.fine)  # fmt: skip
-
-    # -- whole points -------------------------------------------------------------------------------------------
-
-    def _look_around(self, node: Node, point: Point) -> bool:
-        """Once for every pattern of the branches: the best whole point of that pattern, evaluated; whether any was.
-
-        What the branches leave open is a small programme with integers under the cuts as they stand.
-        """
-        return self._complete(np.round(point.x[self.decided]), node.lower, node.upper, node.forced)
-
-    def _complete(self, pattern: Array, lower: Array, upper: Array, forced: frozenset[int]) -> bool:
-        """Evaluate the best whole points of a pattern within bounds; False where it was met before."""
-        mark = pattern.astype(np.int8).tobytes()
-        if mark in self.seen:
-            return False
-        self.seen.add(mark)
-        self.counts["patterns"] += 1
-        lower, upper = lower.copy(), upper.copy()
-        lower[self.decided] = upper[self.decided] = pattern
-        small = max(0.1 * self.tolerance, EXACTLY)
-        for left in reversed(range(PATTERN)):
-            found = self._whole_point(lower, upper, forced)
-            if found is None:
-                break
-            x, lowest = found
-            if left and self.passes.cheaper and self.evaluate(x, exact=False) - lowest > small:
-                continue  # cuts were missing: look again before a pass that is exact
-            if self._worth(x) - lowest <= small:
-                break
-        return True
-
-    def _reach(self, lower: Array, upper: Array) -> Array:
-        """Upper bounds without the columns of choices that cannot be made."""
-        if self.packages is None:
-            return upper
-        owned, reached = np.zeros(upper.size, dtype=bool), np.zeros(upper.size, dtype=bool)
-        for choice in self.programme.choices:
-            owned[choice.others] = True
-            if upper[choice.column] > 0.5:
-                reached[choice.others] = True
-        return np.where(owned & ~reached, lower, upper)
-
-    def _mix(self) -> None:
-        """Whole portfolios from the packages met so far, completed and evaluated, as long as they are new and pay."""
-        if self.packages is None:
-            return
-        self.relaxation, first = self.restricted, self.programme.first
-        for _ in range(MIXES):
-            self.check()
-            if self.restricted.solve() is None:
-                return
-            mix, select = self.restricted.whole_mix(), self.restricted.layers.select
-            result = solve(mix, gap=max(MIX_GAP, self.limits.gap), time_limit_s=self._left(MIX_SECONDS), threads=1)
-            if result.status == "interrupted":
-                raise KeyboardInterrupt
-            if result.x is None:
-                return
-            chosen = self.restricted.usable()[result.x[mix.integer] > 0.5]
-            pattern = np.zeros(first.cost.size)
-            pattern[select[self.packages.choice[chosen]]] = 1.0
-            before = self.objective
-            if not self._complete(pattern[self.decided], first.lower, first.upper, frozenset()):
-                return
-            if self.objective >= before:
-                return
-
-    def _left(self, most: float = np.inf) -> float | None:
-        """Seconds left, at most so many."""
-        limit = self.limits.time_limit_s
-        left = np.inf if limit is None else limit - (time.perf_counter() - self.begin)
-        return float(min(left, most)) if np.isfinite(min(left, most)) else None
-
-    def _whole_point(self, lower: Array, upper: Array, forced: frozenset[int]) -> tuple[Array, float] | None:
-        """Best whole point under the cuts and some bounds, and a bound on all of them; None without one that pays."""
-        cuts = sorted(set(self.relaxation.inside) | set(range(max(0, self.pool.count - RECENT), self.pool.count)))
-        programme, kept = whole_programme(self.programme, self.pool, cuts, lower, self._reach(lower, upper), forced)
-        if solve(relaxed(programme)).objective >= self.cutoff:
-            return None
-        result = solve(
-            programme,
-            gap=max(NEARLY * self.limits.gap, 1e-9),
-            time_limit_s=self._left(),
-        )
-        if result.status == "interrupted":
-            raise KeyboardInterrupt
-        if result.x is None:
-            if result.status == "infeasible":
-                return None
-            raise TimeLimitError
-        if result.bound >= self.cutoff:
-            return None
-        x = np.zeros(self.pool.layout.size)
-        x[kept] = result.x
-        return self._rounded(x), result.bound
 
 
 def tail_mean(values: Array, probability: Array, level: float) -> float:

@@ -10,6 +10,10 @@ import numpy as np
 from portfolio.engine.programme import Array, Integers
 
 
+class TimeLimitError(Exception):
+    """The time limit was reached."""
+
+
 @dataclass(order=True)
 class Node:
     """A part of the search: bounds of first-stage columns, and branches forced to one; ordered by bound.
