@@ -20,6 +20,7 @@ from portfolio.engine import METHODS, choose
 from portfolio.engine.assembled import compile_instance
 from portfolio.engine.checkpoint import CheckpointError
 from portfolio.engine.protocol import Engine, Limits, Progress, Solution, Status
+from portfolio.evaluate.errors import InternalError
 from portfolio.evaluate.feasibility import explain, unsupportable
 from portfolio.evaluate.measures import WITH, WITHOUT, scenario_table, shortfall_table, supply_table
 from portfolio.evaluate.outcomes import Outcomes, Recourse, objective
@@ -60,10 +61,6 @@ class NoPortfolioError(RuntimeError):
 
 class UsageError(ValueError):
     """An argument that cannot be used."""
-
-
-class InternalError(RuntimeError):
-    """The product contradicts itself; its numbers are not to be used."""
 
 
 @dataclass(frozen=True)
