@@ -25,7 +25,7 @@ Kish (1965), Survey Sampling: effective sample size.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -86,9 +86,7 @@ class Interval:
 
     def scaled(self, factor: float) -> Interval:
         """Return the interval of the estimate times a positive factor."""
-        fields = asdict(self)
-        fields.update({name: factor * fields[name] for name in ("estimate", "low", "high")})
-        return Interval(**fields)
+        return replace(self, estimate=factor * self.estimate, low=factor * self.low, high=factor * self.high)
 
 
 def mean_interval(
@@ -187,6 +185,35 @@ def probability_interval(
     low = float(stats.beta.ppf((1 - level) / 2, yes, no + 1)) if yes > 0 else 0.0
     high = float(stats.beta.ppf((1 + level) / 2, yes + 1, no)) if no > 0 else 1.0
     return Interval(share, low, high, level, x.size, n, "Clopper-Pearson", True)
+
+
+def event_difference(
+    after: npt.ArrayLike, before: npt.ArrayLike, weights: npt.ArrayLike | None = None, *, level: float = LEVEL
+) -> Interval:
+    """Interval of the difference of an event's probabilities in two worlds on the same scenarios.
+
+    Only scenarios in which the worlds differ count: P(only after) - P(only before), each with its Clopper-Pearson
+    limits at the level (1 + level)/2, so that both hold together at the level at least (Bonferroni).
+
+    Parameters
+    ----------
+    after, before : array of bool, (S,)
+        Whether the event happens, by world.
+    weights, level
+        As in :func:`mean_interval`.
+    """
+    x, y = np.asarray(after, dtype=bool), np.asarray(before, dtype=bool)
+    if x.shape != y.shape:
+        raise ValueError(f"both worlds need the same scenarios, not {x.size} and {y.size}")
+    more, less = (probability_interval(z, weights, level=(1 + level) / 2) for z in (x & ~y, y & ~x))
+    return replace(
+        more,
+        estimate=more.estimate - less.estimate,
+        low=more.low - less.high,
+        high=more.high - less.low,
+        level=level,
+        method="Clopper-Pearson, where worlds differ",
+    )
 
 
 def paired_difference(
