@@ -1,4 +1,4 @@
-"""The commands as functions: start a case, validate it, solve it, evaluate a run."""
+"""The commands as functions: start, validate and solve a case; evaluate a run, its gap, what stochastics are worth."""
 
 from __future__ import annotations
 
@@ -26,13 +26,17 @@ from portfolio.report.errors import RunError, UsageError
 from portfolio.report.evaluation import Evaluation
 from portfolio.report.folder import OutputError
 from portfolio.report.headline import build_headline, caveats
+from portfolio.report.replications import Replications
 from portfolio.report.resume import Keeping, check_out
 from portfolio.report.run import Run, write_run
 from portfolio.report.steps import Clock, Step, StepCall
 from portfolio.report.tables import charges, full_ledger, limits_table, portfolio_table, projects_table, suppliers_table
+from portfolio.report.worth import Worth
 from portfolio.scenarios.drivers import Drivers
 from portfolio.scenarios.sampling import sample
 from portfolio.studies.out_of_sample import SCENARIOS, out_of_sample
+from portfolio.studies.replications import replicate
+from portfolio.studies.worth import worth
 
 __all__ = [
     "CaseError",
@@ -41,15 +45,19 @@ __all__ = [
     "InternalError",
     "NoPortfolioError",
     "OutputError",
+    "Replications",
     "Run",
     "RunError",
     "Step",
     "UsageError",
+    "Worth",
     "engine_for",
     "evaluate",
     "init",
+    "replicate",
     "solve",
     "validate",
+    "worth",
 ]
 
 TOLERANCE = 1e-5

@@ -19,6 +19,8 @@ import click
 from portfolio import __version__
 from portfolio.commands.console import as_json_text, complain, debug_option, render, say
 from portfolio.commands.evaluate import evaluate
+from portfolio.commands.replicate import replicate
+from portfolio.commands.worth import worth
 
 if TYPE_CHECKING:
     from portfolio.api import Step
@@ -89,6 +91,8 @@ def main() -> None:
     \b
     portfolio solve inputs/eu_japan_ree      the shipped case
     portfolio evaluate results/RUN           is its portfolio as good as it looks?
+    portfolio replicate results/RUN          how far is it from the best there is?
+    portfolio worth results/RUN              what are stochastics worth to it?
     portfolio init mycase                    a copy of it to change
     portfolio validate mycase                is it sound?
 
@@ -316,6 +320,8 @@ def _standing(step: Step) -> str:
 
 
 main.add_command(evaluate)
+main.add_command(replicate)
+main.add_command(worth)
 
 if __name__ == "__main__":
     main()

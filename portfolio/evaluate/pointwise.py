@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -34,18 +34,31 @@ def value_at_risk(programme: TwoStage, cost: Array) -> float:
 
 
 def composite(programme: TwoStage, cost: Array, eta: float | None = None) -> Array:
+    """What each scenario adds to the objective of a programme; see :func:`contributions`."""
+    return contributions(cost, programme.probability, programme.cvar_weight, programme.cvar_level, eta)
+
+
+def contributions(cost: Array, probability: Array, weight: float, level: float, eta: float | None = None) -> Array:
     """What each scenario adds to the objective, shape (scenarios,): its mean by probability is the objective.
 
     (1 - lambda) cost + lambda (eta + (cost - eta)+ / (1 - beta)), after Rockafellar and Uryasev (2000); eta is the
     value at risk of the costs unless it is given, and for any eta the mean is at least the objective. Without a CVaR
     it is the cost itself. The difference between two such means is, to first order in the sampling error, that between
     the two objectives, so that paired intervals hold for a CVaR too.
+
+    Parameters
+    ----------
+    cost, probability : (scenarios,)
+        Cost and probability of each scenario.
+    weight, level : float
+        lambda and beta.
+    eta : float, optional
+        In place of the value at risk.
     """
-    if programme.cvar_weight == 0.0:
+    if weight == 0.0:
         return cost
-    level = value_at_risk(programme, cost) if eta is None else eta
-    tail = level + np.maximum(cost - level, 0.0) / (1.0 - programme.cvar_level)
-    return np.asarray((1.0 - programme.cvar_weight) * cost + programme.cvar_weight * tail)
+    at = quantile(cost, probability, level) if eta is None else eta
+    return np.asarray((1.0 - weight) * cost + weight * (at + np.maximum(cost - at, 0.0) / (1.0 - level)))
 
 
 def interval(programme: TwoStage, paid: Array, less: Array | None = None, *, level: float = LEVEL) -> Interval:
@@ -76,8 +89,10 @@ class Solved:
     status: Status
 
 
-def solved(programme: TwoStage, limits: Limits, starts: Sequence[Array] = ()) -> Solved:
-    """Solve a programme by decomposition.
+def solved(
+    programme: TwoStage, limits: Limits, starts: Sequence[Array] = (), pause: Callable[[], None] | None = None
+) -> Solved:
+    """Solve a programme by decomposition; ``pause`` is called now and then and may raise ``KeyboardInterrupt``.
 
     Raises
     ------
@@ -87,7 +102,7 @@ def solved(programme: TwoStage, limits: Limits, starts: Sequence[Array] = ()) ->
         Where no first stage was found.
     """
     in_units, factor = scaled(programme)
-    found: Found = minimise(in_units, limits, starts=starts)
+    found: Found = minimise(in_units, limits, starts=starts, progress=None if pause is None else lambda _: pause())
     if found.status is Status.INTERRUPTED:
         raise KeyboardInterrupt
     if found.x is None:

@@ -18,7 +18,7 @@ Madansky (1960), Inequalities for stochastic linear programming problems, Manage
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -103,9 +103,30 @@ class Foresight:
     status: str
 
 
-def foresight(programme: TwoStage, starts: Sequence[Array], limits: Limits, least: float = -np.inf) -> Foresight:
-    """Solve a programme for what was known in advance; ``least`` bounds every cost where the search proves nothing."""
-    best = solved(programme, limits, starts)
+def foresight(
+    programme: TwoStage,
+    starts: Sequence[Array],
+    limits: Limits,
+    *,
+    least: float = -np.inf,
+    pause: Callable[[], None] | None = None,
+) -> Foresight:
+    """Solve a programme for what was known in advance.
+
+    Parameters
+    ----------
+    programme : TwoStage
+        Over the scenarios that are known to come: one, or those that share what is known.
+    starts : sequence of (x,) arrays
+        First stages tried first.
+    limits : Limits
+        Of the search.
+    least : float
+        A bound on every cost, where the search proves nothing.
+    pause : callable, optional
+        Called now and then; may raise ``KeyboardInterrupt``.
+    """
+    best = solved(programme, limits, starts, pause)
     return Foresight(min(max(best.bound, least), best.objective), best.objective, best.status.value)
 
 
@@ -171,7 +192,14 @@ class GroupValue:
     status: str
 
 
-def group_value(programme: TwoStage, x: Array, limits: Limits, *, least: float = -np.inf) -> GroupValue:
+def group_value(
+    programme: TwoStage,
+    x: Array,
+    limits: Limits,
+    *,
+    least: float = -np.inf,
+    pause: Callable[[], None] | None = None,
+) -> GroupValue:
     """Value of knowing what the scenarios of a programme have in common, for whoever would have chosen ``x``.
 
     ``most`` is f(x) - bound on these scenarios: their own optimum is optimistic, so on average it is too high.
@@ -187,7 +215,7 @@ def group_value(programme: TwoStage, x: Array, limits: Limits, *, least: float =
     """
     if programme.scenarios < 2 or programme.cvar_weight > 0:
         raise ValueError("a group needs two scenarios, and an objective without CVaR")
-    whole = foresight(programme, [x], limits, least)
+    whole = foresight(programme, [x], limits, least=least, pause=pause)
     (mine,) = costs(programme, [x], limits.threads)
     cost = float(programme.probability @ mine)
     check_at_most(whole.bound, cost, "bound of a group and what the portfolio costs in it")
@@ -195,7 +223,7 @@ def group_value(programme: TwoStage, x: Array, limits: Limits, *, least: float =
     halves = [chosen(programme, numbers[numbers % 2 == h]) for h in (0, 1)]
     gains = []
     for decide, count in (halves, halves[::-1]):
-        decided = solved(decide, limits, [x]).x
+        decided = solved(decide, limits, [x], pause).x
         before, after = costs(count, [x, decided], limits.threads)
         gains.append(float(count.probability @ (before - after)))
     return GroupValue(cost - whole.bound, float(np.mean(gains)), whole.status)

@@ -20,8 +20,8 @@ from portfolio.scenarios.sampling import sample
 
 LEAST = 0.0
 """Shortfall, side costs and public cost are at least 0: no portfolio costs less."""
-SEEDS = 10**9
-"""Derived seeds lie below this: short enough to be typed."""
+SEEDS = 10**12
+"""Derived seeds lie below this: so many that no two of a study agree, short enough to be typed."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class OnSample:
 
 @dataclass(frozen=True)
 class RunProgrammes:
-    """Programmes of a run's case. Charges come from the case's own cost sample, so the first stage is always the same."""
+    """Programmes of a run's case; charges come from its own cost sample, so the first stage is always the same."""
 
     saved: SavedRun
     case: Case
@@ -50,9 +50,7 @@ class RunProgrammes:
     def of(saved: SavedRun, threads: int = 0) -> RunProgrammes:
         """Prepare those of a run."""
         canonical, settings = ordered(saved.case), saved.case.settings.sampling
-        return RunProgrammes(
-            saved, canonical, sample(canonical, settings.cost_scenarios, settings.cost_seed), threads
-        )
+        return RunProgrammes(saved, canonical, sample(canonical, settings.cost_scenarios, settings.cost_seed), threads)
 
     def on(self, drivers: Drivers) -> OnSample:
         """Put the programme together on some scenarios.
@@ -87,16 +85,15 @@ class RunProgrammes:
         value, said = float(found.programme.probability @ composite(found.programme, mine)), self.saved.objective
         if abs(value - said) > TOLERANCE * max(abs(value), abs(said), 1.0):
             raise RunError(
-                f"{self.saved.name} says {said:,.6g} for the objective, but on its own scenarios the portfolio leads to "
-                f"{value:,.6g}: the run was edited or made with other versions of its libraries; solve the case again"
+                f"{self.saved.name} says {said:,.6g} for the objective, but on its own scenarios the portfolio leads "
+                f"to {value:,.6g}: the run was edited, or made with other versions of libraries; solve the case again"
             )
         return found
 
-    def eta(self) -> float | None:
+    def eta(self, own: OnSample) -> float | None:
         """Value at risk with which the portfolio was chosen; None where no CVaR counts."""
-        if self.case.settings.risk.cvar_weight == 0:
+        if own.programme.cvar_weight == 0:
             return None
-        own = self.own()
         (mine,) = costs(own.programme, [own.x], self.threads)
         return value_at_risk(own.programme, mine)
 
