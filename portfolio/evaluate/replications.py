@@ -251,6 +251,8 @@ def _doubt(batches: Sequence[Batch]) -> str:
     found = []
     if count < FEW:
         found.append(f"only {count} batches")
+    if np.ptp([b.candidate for b in batches]) == 0:
+        found.append("the portfolio costs the same in every batch, which says little of what no batch holds")
     if total < ENOUGH:
         found.append(f"only {total:,} scenarios in all: rare events may not be among them")
     return "; ".join(found)
