@@ -72,12 +72,15 @@ class OfSolution:
 def value_of_solution(programme: TwoStage, standing: Standing, limits: Limits, *, level: float = LEVEL) -> OfSolution:
     """Solve the expected value problem and try its solution on the sample.
 
+    It is solved without a start: beginning with the portfolio, any search to a gap might end with it, and VSS would be
+    0 for no other reason.
+
     Raises
     ------
     InternalError
         Where the bound on every portfolio exceeds EEV, or the bound of EV what the portfolio costs.
     """
-    mean = solved(expected_value(programme), limits, [standing.x])
+    mean = solved(expected_value(programme), limits)
     mine, other = costs(programme, [standing.x, mean.x], limits.threads)
     paid, others = composite(programme, mine), composite(programme, other)
     rp, eev = (interval(programme, cost, level=level) for cost in (paid, others))

@@ -19,8 +19,8 @@ from portfolio.report.folder import write_csv, write_json, write_whole
 from portfolio.report.headline import records, uncertain_inputs
 from portfolio.report.run import versions
 
-OWN, FRESH, NESTED = "own", "fresh", "nested"
-"""Samples: the run's own scenarios, fresh ones, groups that share the drivers known."""
+OWN, KNOWN, FRESH, NESTED = "own", "foresight", "fresh", "nested"
+"""Samples: the run's own scenarios, those solved with foresight, fresh ones, groups that share what is known."""
 
 
 @dataclass(frozen=True)
@@ -84,9 +84,9 @@ class Worth:
     def measures(self) -> pd.DataFrame:
         """Every measure with its interval.
 
-        Columns: measure, sample (own, fresh, nested), estimate, low, high, least, most (where the measure lies on this
-        very sample, whatever the searches left open; missing where there is nothing to say), share (of RP on the
-        same sample), scenarios, reliable, note.
+        Columns: measure, sample (own, foresight, fresh, nested), estimate, low, high, least, most (where the measure
+        lies on this very sample, whatever the searches left open; missing where there is nothing to say), share (of
+        RP on the same sample; for nested ones on the run's own), scenarios, reliable, note.
         """
         return pd.DataFrame(list(self._rows()))
 
@@ -98,8 +98,9 @@ class Worth:
         yield _row("VSS", OWN, s.vss, base, least=s.vss.estimate, most=s.vss_most)
         if self.information is not None:
             i = self.information
-            yield _row("WS", OWN, i.ws, i.rp.estimate, least=i.ws.estimate, most=i.ws_found)
-            yield _row("EVPI", OWN, i.evpi, i.rp.estimate, least=i.evpi_least, most=i.evpi.estimate)
+            yield _row("RP", KNOWN, i.rp, i.rp.estimate)
+            yield _row("WS", KNOWN, i.ws, i.rp.estimate, least=i.ws.estimate, most=i.ws_found)
+            yield _row("EVPI", KNOWN, i.evpi, i.rp.estimate, least=i.evpi_least, most=i.evpi.estimate)
         if self.fresh is not None:
             f = self.fresh
             for name, interval in (("RP", f.rp), ("EEV", f.eev), ("VSS", f.vss)):

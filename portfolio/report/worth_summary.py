@@ -11,16 +11,16 @@ from rich.text import Text
 from portfolio.report.headline import records
 from portfolio.report.replications_summary import notes
 from portfolio.report.summary import count, number, percent, start_table
-from portfolio.report.worth import FRESH, NESTED, OWN, Worth
+from portfolio.report.worth import FRESH, KNOWN, NESTED, OWN, Worth
 
 FLAG = " *"
 """Marks an interval that is not to be relied on."""
 WORDS = {
     "RP": "RP: the portfolio of the run",
-    "EEV": "EEV: the portfolio that plans for the mean",
-    "VSS": "VSS = EEV − RP: what planning for the mean costs",
-    "WS": "WS: decided with the future known",
-    "EVPI": "EVPI = RP − WS: what knowing the future is worth",
+    "EEV": "EEV: the one that plans for the mean",
+    "VSS": "VSS = EEV − RP: planning for the mean",
+    "WS": "WS: with the future known",
+    "EVPI": "EVPI = RP − WS: knowing the future",
 }
 
 
@@ -29,7 +29,8 @@ def summary(found: Worth) -> RenderableType:
     rows = records(found.measures)
     parts: list[RenderableType] = [_title(found)]
     for sample, title in (
-        (OWN, _own(found)),
+        (OWN, f"On the run's own {count(found.case.settings.sampling.scenarios, 'scenario')}"),
+        (KNOWN, _known(found)),
         (FRESH, "" if found.fresh is None else f"On {count(found.fresh.scenarios, 'fresh scenario')}"),
         (NESTED, _nested(found)),
     ):
@@ -49,11 +50,11 @@ def _title(found: Worth) -> Text:
     )
 
 
-def _own(found: Worth) -> str:
-    text = f"On the run's own {count(found.case.settings.sampling.scenarios, 'scenario')}"
-    if found.information is not None:
-        text += f"; foresight on {found.information.scenarios:,} of them"
-    return text
+def _known(found: Worth) -> str:
+    own = found.case.settings.sampling.scenarios
+    if found.information is None:
+        return ""
+    return f"On {found.information.scenarios:,} of these {count(own, 'scenario')}, each solved as if it were known"
 
 
 def _nested(found: Worth) -> str:

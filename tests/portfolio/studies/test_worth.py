@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from portfolio.engine import ExtensiveForm
 from portfolio.engine.assembled import compile_instance
 from portfolio.engine.checkpoint import CheckpointError
 from portfolio.engine.protocol import Limits
+from portfolio.evaluate import stochastic_value
 from portfolio.evaluate.errors import InternalError
 from portfolio.evaluate.outcomes import Recourse, objective
 from portfolio.report.errors import UsageError
@@ -69,6 +71,21 @@ def test_of_the_solution(run: api.Run, found: api.Worth) -> None:
     assert found.solution.mean_problem.bound <= rp
 
 
+def test_the_mean_is_planned_for_without_the_portfolio(plain: api.Run) -> None:
+    """To a gap of 90 % the search for the mean may end anywhere, but not because it was given the portfolio."""
+    given: list[int] = []
+    usual = stochastic_value.solved
+
+    def counted(programme: object, limits: object, starts: Sequence[object] = (), *more: object) -> object:
+        given.append(len(starts))
+        return usual(programme, limits, starts, *more)  # type: ignore[arg-type]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(stochastic_value, "solved", counted)
+        worth(plain, foresight=0)
+    assert given == [0]
+
+
 def test_with_foresight_against_one_scenario_at_a_time(run: api.Run, found: api.Worth) -> None:
     """Each scenario alone, by the extensive form."""
     instance, alone = run.assembly.instance, []
@@ -78,11 +95,13 @@ def test_with_foresight_against_one_scenario_at_a_time(run: api.Run, found: api.
     values, risk = np.array(alone), run.case.settings.risk
     tail = min(eta + np.maximum(values - eta, 0).mean() / (1 - risk.cvar_level) for eta in values)
     wait = (1 - risk.cvar_weight) * values.mean() + risk.cvar_weight * tail
-    ws = row(found, "WS")
+    ws = row(found, "WS", "foresight")
     assert ws["least"] <= wait * (1 + 1e-6)
     assert ws["most"] >= wait * (1 - 1e-6)
     assert ws["most"] - ws["least"] <= 2 * GAP * ws["most"]
-    assert row(found, "EVPI")["estimate"] == pytest.approx(row(found, "RP")["estimate"] - ws["estimate"], abs=1e-6)
+    assert row(found, "EVPI", "foresight")["estimate"] == pytest.approx(
+        row(found, "RP")["estimate"] - ws["estimate"], abs=1e-6
+    )
 
 
 def test_on_fresh_scenarios(run: api.Run, found: api.Worth) -> None:
@@ -162,7 +181,7 @@ def test_interrupted_it_goes_on(plain: api.Run, tmp_path: Path, monkeypatch: pyt
     assert not pieces_of(out).exists()
     assert found.measures.equals(worth(plain).measures)
     record = json.loads((out / "worth.json").read_text())
-    assert [m["measure"] for m in record["measures"]] == ["RP", "EEV", "VSS", "WS", "EVPI"]
+    assert [m["measure"] for m in record["measures"]] == ["RP", "EEV", "VSS", "RP", "WS", "EVPI"]
     Pieces.of(tmp_path / "other", "something else")
     with pytest.raises(CheckpointError, match="other settings"):
         worth(plain, out=tmp_path / "other")
