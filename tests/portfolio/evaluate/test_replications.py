@@ -148,11 +148,18 @@ class TestBatch:
         whole = everything(0.6)
         x = CHOICES[5]
         eta = value_at_risk(whole.two_stage(), recourse(whole, x) + np.dot(whole.c, x))
+        differ = 0
         for seed in range(5):
             programme = drawn(np.random.default_rng(seed), 15, 0.6).two_stage()
             own, given = (replicate_batch(programme, x, EXACT, eta=e) for e in (None, eta))
             assert given.candidate >= own.candidate - 1e-9
             assert given.bound == pytest.approx(own.bound)
+            plain = drawn(np.random.default_rng(seed), 15, 0.6)
+            cost = recourse(plain, x) + np.dot(plain.c, x)
+            tail = eta + np.maximum(cost - eta, 0).mean() / (1 - plain.level)
+            assert given.candidate == pytest.approx(0.4 * cost.mean() + 0.6 * tail)
+            differ += given.candidate > own.candidate + 1e-6
+        assert differ > 0
 
     def test_least_stands_in_for_no_bound(self) -> None:
         found = replicate_batch(drawn(np.random.default_rng(1), 30).two_stage(), CHOICES[5], EXACT, least=1e9)
