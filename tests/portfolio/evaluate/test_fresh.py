@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from dataclasses import fields, replace
 
@@ -13,7 +14,7 @@ from portfolio.assemble import Assembly, assemble
 from portfolio.case.ordering import ordered
 from portfolio.case.records import Case
 from portfolio.evaluate.figures import Terms, figures
-from portfolio.evaluate.fresh import FixedPortfolio, Measured, World, fix, fresh_seed, in_chunks
+from portfolio.evaluate.fresh import FixedPortfolio, Measured, World, fix, fresh_seed, in_chunks, in_turn
 from portfolio.evaluate.outcomes import cvar
 from portfolio.scenarios import sample
 from portfolio.scenarios.drivers import Drivers
@@ -163,6 +164,29 @@ def test_a_seed_in_the_way_is_passed_over() -> None:
     usual = fresh_seed(case)
     sampling = replace(case.settings.sampling, cost_seed=usual)
     assert fresh_seed(replace(case, settings=replace(case.settings, sampling=sampling))) == usual + 1
+
+
+def test_work_in_turn() -> None:
+    """Results in the order of the items, none taken long before its turn, whatever each of them takes."""
+    taken: list[int] = []
+
+    def items() -> Iterator[int]:
+        for n in range(6):
+            taken.append(n)
+            yield n
+
+    def work(n: int) -> int:
+        time.sleep(0.02 * (n % 2))
+        return n * n
+
+    found = []
+    for value in in_turn(work, items(), 2):
+        found.append(value)
+        assert len(taken) <= len(found) + 2
+    assert found == [0, 1, 4, 9, 16, 25]
+    assert list(in_turn(work, [], 2)) == []
+    with pytest.raises(ZeroDivisionError):
+        list(in_turn(lambda n: 1 // n, [1, 0, 1], 2))
 
 
 def test_chunks_of_a_sample_are_the_sample(monkeypatch: pytest.MonkeyPatch) -> None:
