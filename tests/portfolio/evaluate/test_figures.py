@@ -12,7 +12,7 @@ from portfolio.evaluate.intervals import mean_interval, probability_interval
 from portfolio.evaluate.measures import quantile
 from tests.models.instances import random_instance
 
-I = random_instance(24)  # noqa: E741
+I = random_instance(11)  # noqa: E741
 SHAPE = (len(I.regions), len(I.stages), len(I.materials), len(I.years))
 S = 60
 

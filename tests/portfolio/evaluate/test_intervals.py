@@ -139,6 +139,15 @@ class TestWeights:
         for estimator in ESTIMATORS.values():
             assert estimator(x[at], split).estimate == pytest.approx(estimator(x, w).estimate)
 
+    def test_error_of_a_weighted_mean(self) -> None:
+        """Without skewness: Student's t times the square root of n/(n - 1) sum w^2 (x - mean)^2."""
+        x = np.concatenate([np.linspace(-3.0, 3.0, 41), np.linspace(-1.0, 1.0, 60)])
+        w = np.concatenate([np.full(41, 1.0), np.full(60, 5.0)])
+        p = w / w.sum()
+        error = np.sqrt(101 / 100 * np.sum(p**2 * x**2))
+        t = stats.t.ppf(0.975, 1 / np.sum(p**2) - 1)
+        assert ends(mean_interval(x, w)) == pytest.approx((-t * error, t * error))
+
     def test_effective_sample(self) -> None:
         found = mean_interval(np.arange(4.0), [1.0, 1.0, 0.0, 0.0])
         assert (found.n, found.effective) == (4, pytest.approx(2.0))
