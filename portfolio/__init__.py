@@ -12,11 +12,34 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from portfolio.api import NoPortfolioError, Run, Step, engine_for, init, solve, validate
+    from portfolio.api import (
+        Evaluation,
+        NoPortfolioError,
+        Run,
+        RunError,
+        Step,
+        engine_for,
+        evaluate,
+        init,
+        solve,
+        validate,
+    )
 
 __version__ = "0.1.0"
 
-__all__ = ["NoPortfolioError", "Run", "Step", "__version__", "engine_for", "init", "solve", "validate"]
+__all__ = [
+    "Evaluation",
+    "NoPortfolioError",
+    "Run",
+    "RunError",
+    "Step",
+    "__version__",
+    "engine_for",
+    "evaluate",
+    "init",
+    "solve",
+    "validate",
+]
 
 
 def __getattr__(name: str) -> Any:

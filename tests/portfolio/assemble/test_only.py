@@ -11,7 +11,7 @@ from models import Decision
 from portfolio.assemble import Assembly, assemble, resampled
 from portfolio.case.records import Case
 from portfolio.engine.assembled import compile_for_any, compile_instance, rebound
-from portfolio.evaluate.outcomes import Recourse
+from portfolio.evaluation.outcomes import Recourse
 from portfolio.scenarios import sample
 from portfolio.scenarios.drivers import Drivers
 from tests.portfolio.assemble.test_chunks import assembled, rich_case

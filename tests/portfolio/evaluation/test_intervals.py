@@ -10,7 +10,7 @@ import pytest
 from scipy import stats
 
 from portfolio.engine.assembled import compile_instance
-from portfolio.evaluate.intervals import (
+from portfolio.evaluation.intervals import (
     Interval,
     cvar_interval,
     event_difference,
@@ -20,9 +20,9 @@ from portfolio.evaluate.intervals import (
     quantile_interval,
     ratio_interval,
 )
-from portfolio.evaluate.outcomes import Recourse, cvar
+from portfolio.evaluation.outcomes import Recourse, cvar
 from tests.models.instances import altered, random_instance
-from tests.portfolio.evaluate.test_measures import EXACT, ExtensiveForm
+from tests.portfolio.evaluation.test_measures import EXACT, ExtensiveForm
 
 BETA = 0.95
 

@@ -13,9 +13,9 @@ from models import Decision, Instance
 from portfolio.assemble import Assembly, assemble
 from portfolio.case.ordering import ordered
 from portfolio.case.records import Case
-from portfolio.evaluate.figures import Terms, figures
-from portfolio.evaluate.fresh import FixedPortfolio, Measured, World, fix, fresh_seed, in_chunks, in_turn
-from portfolio.evaluate.outcomes import cvar
+from portfolio.evaluation.figures import Terms, figures
+from portfolio.evaluation.fresh import FixedPortfolio, Measured, World, fix, fresh_seed, in_chunks, in_turn
+from portfolio.evaluation.outcomes import cvar
 from portfolio.scenarios import sample
 from portfolio.scenarios.drivers import Drivers
 from tests.oracle import recourse_value
@@ -191,7 +191,7 @@ def test_work_in_turn() -> None:
 
 def test_chunks_of_a_sample_are_the_sample(monkeypatch: pytest.MonkeyPatch) -> None:
     case = spread_case()
-    monkeypatch.setattr("portfolio.evaluate.fresh.CHUNK", 7)
+    monkeypatch.setattr("portfolio.evaluation.fresh.CHUNK", 7)
     parts = list(in_chunks(case, 17, 5))
     assert [p.size for p in parts] == [7, 7, 3]
     assert np.array_equal(np.concatenate([p.price for p in parts]), sample(case, 17, 5).price)

@@ -22,7 +22,7 @@ from portfolio.case.ordering import ordered
 from portfolio.case.records import Case
 from portfolio.engine import passes
 from portfolio.engine.assembled import Arrays, compile_for_any, rebound
-from portfolio.evaluate.outcomes import Outcomes, Recourse
+from portfolio.evaluation.outcomes import Outcomes, Recourse
 from portfolio.scenarios.drivers import Drivers
 from portfolio.scenarios.philox import digest
 from portfolio.scenarios.sampling import sample, sample_chunk
