@@ -13,14 +13,33 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from portfolio.api import NoPortfolioError, Run, Step, engine_for, evaluate, init, replicate, solve, validate, worth
+    from portfolio.api import (
+        Evaluation,
+        NoPortfolioError,
+        Replications,
+        Run,
+        RunError,
+        Step,
+        Worth,
+        engine_for,
+        evaluate,
+        init,
+        replicate,
+        solve,
+        validate,
+        worth,
+    )
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "Evaluation",
     "NoPortfolioError",
+    "Replications",
     "Run",
+    "RunError",
     "Step",
+    "Worth",
     "__version__",
     "engine_for",
     "evaluate",

@@ -18,10 +18,10 @@ from portfolio.engine import METHODS, choose
 from portfolio.engine.assembled import compile_instance
 from portfolio.engine.checkpoint import CheckpointError
 from portfolio.engine.protocol import Engine, Limits, Progress, Solution, Status
-from portfolio.evaluate.errors import InternalError
-from portfolio.evaluate.feasibility import explain, unsupportable
-from portfolio.evaluate.measures import WITH, WITHOUT, scenario_table, shortfall_table, supply_table
-from portfolio.evaluate.outcomes import Outcomes, Recourse, objective
+from portfolio.evaluation.errors import InternalError
+from portfolio.evaluation.feasibility import explain, unsupportable
+from portfolio.evaluation.measures import WITH, WITHOUT, scenario_table, shortfall_table, supply_table
+from portfolio.evaluation.outcomes import Outcomes, Recourse, objective
 from portfolio.report.errors import RunError, UsageError
 from portfolio.report.evaluation import Evaluation
 from portfolio.report.folder import OutputError

@@ -14,8 +14,8 @@ import pandas as pd
 
 from models import Instance
 from portfolio.case.records import Case
-from portfolio.evaluate.fresh import Measured
-from portfolio.evaluate.measures import WITH, WITHOUT
+from portfolio.evaluation.fresh import Measured
+from portfolio.evaluation.measures import WITH, WITHOUT
 from portfolio.report.folder import write_csv, write_json, write_whole
 from portfolio.report.headline import records, uncertain_inputs
 from portfolio.report.run import versions
@@ -57,7 +57,7 @@ class Evaluation:
         figure on the scenarios the portfolio was chosen on), optimism (in_sample minus the true figure) with
         optimism_low and optimism_high, n, effective, method, note.
     by_region, by_material, by_stage, by_region_material, by_region_material_year : DataFrame
-        Shortfall with intervals; see :func:`portfolio.evaluate.figures.shortfall_by`.
+        Shortfall with intervals; see :func:`portfolio.evaluation.figures.shortfall_by`.
     scenarios : DataFrame
         One row per fresh scenario.
     caveats : tuple of str

@@ -10,8 +10,8 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from portfolio.evaluate.figures import DIFFERENCE
-from portfolio.evaluate.measures import WITH, WITHOUT
+from portfolio.evaluation.figures import DIFFERENCE
+from portfolio.evaluation.measures import WITH, WITHOUT
 from portfolio.report.evaluation import Evaluation
 from portfolio.report.headline import records
 from portfolio.report.summary import count, number, percent, start_table

@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 
 from portfolio.case.records import Case
-from portfolio.evaluate.replications import Batch, GapEstimate
+from portfolio.evaluation.replications import Batch, GapEstimate
 from portfolio.report.folder import write_csv, write_json, write_whole
 from portfolio.report.headline import records, uncertain_inputs
 from portfolio.report.run import versions

@@ -12,8 +12,8 @@ import pandas as pd
 
 from models import Decision
 from portfolio.case.records import Case
-from portfolio.evaluate.intervals import Interval
-from portfolio.evaluate.stochastic_value import OfInformation, OfKnowing, OfSolution
+from portfolio.evaluation.intervals import Interval
+from portfolio.evaluation.stochastic_value import OfInformation, OfKnowing, OfSolution
 from portfolio.report.evaluation import finite
 from portfolio.report.folder import write_csv, write_json, write_whole
 from portfolio.report.headline import records, uncertain_inputs

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from portfolio.evaluate.figures import Figure, Terms, figures, shortfall_by
-from portfolio.evaluate.fresh import FixedPortfolio, Measured, fix, fresh_seed, in_chunks
-from portfolio.evaluate.measures import WITH, WITHOUT
+from portfolio.evaluation.figures import Figure, Terms, figures, shortfall_by
+from portfolio.evaluation.fresh import FixedPortfolio, Measured, fix, fresh_seed, in_chunks
+from portfolio.evaluation.measures import WITH, WITHOUT
 from portfolio.report.errors import RunError, UsageError
 from portfolio.report.evaluation import TABLES, Evaluation, scenario_rows, warnings, write_evaluation
 from portfolio.report.folder import check_target

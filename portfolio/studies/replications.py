@@ -7,7 +7,7 @@ from os import PathLike
 from pathlib import Path
 
 from portfolio.engine.protocol import Limits
-from portfolio.evaluate.replications import (
+from portfolio.evaluation.replications import (
     Batch,
     Sequential,
     StoppingRule,
@@ -57,7 +57,7 @@ def replicate(
         When to stop the search of a batch: relative gap, seconds. Its best bound enters however it ended.
     target : float, optional
         Grow the batches until the upper limit is at most this fraction of the objective; see
-        :class:`portfolio.evaluate.replications.StoppingRule`.
+        :class:`portfolio.evaluation.replications.StoppingRule`.
     max_scenarios : int, optional
         Most scenarios in a batch that is grown; eight times ``scenarios`` where it is not given.
     threads : int

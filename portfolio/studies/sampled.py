@@ -10,8 +10,8 @@ from portfolio.case.ordering import ordered
 from portfolio.case.records import Case
 from portfolio.engine.assembled import Arrays, compile_instance
 from portfolio.engine.programme import Array, TwoStage
-from portfolio.evaluate.errors import TOLERANCE
-from portfolio.evaluate.pointwise import composite, costs, value_at_risk
+from portfolio.evaluation.errors import TOLERANCE
+from portfolio.evaluation.pointwise import composite, costs, value_at_risk
 from portfolio.report.errors import RunError
 from portfolio.report.saved import SavedRun
 from portfolio.scenarios.drivers import Drivers

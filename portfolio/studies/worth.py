@@ -16,10 +16,10 @@ from models import Decision
 from portfolio.engine.passes import threads as cores
 from portfolio.engine.programme import Array
 from portfolio.engine.protocol import Limits
-from portfolio.evaluate.fresh import fix, in_chunks
-from portfolio.evaluate.intervals import Interval, influence_interval
-from portfolio.evaluate.pointwise import contributions
-from portfolio.evaluate.stochastic_value import (
+from portfolio.evaluation.fresh import fix, in_chunks
+from portfolio.evaluation.intervals import Interval, influence_interval
+from portfolio.evaluation.pointwise import contributions
+from portfolio.evaluation.stochastic_value import (
     Foresight,
     GroupValue,
     OfInformation,
@@ -32,7 +32,7 @@ from portfolio.evaluate.stochastic_value import (
     value_of_knowing,
     value_of_solution,
 )
-from portfolio.evaluate.subprogramme import chosen
+from portfolio.evaluation.subprogramme import chosen
 from portfolio.report.errors import UsageError
 from portfolio.report.folder import check_target
 from portfolio.report.pieces import Pieces

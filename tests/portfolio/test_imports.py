@@ -13,7 +13,7 @@ LEVELS = (
     {"commands"},
     {"api"},
     {"studies", "report"},
-    {"evaluate"},
+    {"evaluation"},
     {"engine"},
     {"assemble"},
     {"finance"},

@@ -11,7 +11,7 @@ from models import Decision
 from portfolio.assemble import Assembly, assemble, resampled
 from portfolio.case.records import Case
 from portfolio.engine.assembled import compile_for_any, compile_instance, rebound
-from portfolio.evaluate.outcomes import Recourse
+from portfolio.evaluation.outcomes import Recourse
 from portfolio.scenarios import sample
 from portfolio.scenarios.drivers import Drivers
 from tests.portfolio.assemble.test_chunks import assembled, rich_case
@@ -45,6 +45,16 @@ def test_an_option_that_yields_nothing_on_a_sample_stays() -> None:
     kept = assemble(case, one, sample(case, 40, 2), only=[key])
     assert list(kept.instance.options) == [key]
     assert not kept.instance.scenarios.output.any()
+
+
+def test_an_option_beyond_the_budgets_stays() -> None:
+    """What was chosen is measured, whatever it costs: budgets are the business of whoever chooses."""
+    case = rich_case()
+    key = next(iter(assembled(case, 20).instance.options))
+    poor = replace(case, budgets=tuple(replace(b, budget_usd_m=0.0) for b in case.budgets))
+    assert key not in assembled(poor, 20).instance.options
+    kept = assemble(poor, sample(poor, 20, 1), sample(poor, 40, 2), only=[key])
+    assert list(kept.instance.options) == [key]
 
 
 def assembled_on(case: Case, drivers: Drivers) -> Assembly:

@@ -12,7 +12,7 @@ from click.testing import CliRunner, Result
 
 import portfolio
 from portfolio.cli import main
-from portfolio.evaluate.fresh import FixedPortfolio
+from portfolio.evaluation.fresh import FixedPortfolio
 from portfolio.report.run import Run
 from tests.portfolio.report.test_run_folder import OVERRIDES, TINY
 from tests.portfolio.report.test_saved import BROKEN

@@ -18,8 +18,8 @@ from portfolio import api
 from portfolio.api import evaluate
 from portfolio.assemble import assemble
 from portfolio.case.ordering import ordered
-from portfolio.evaluate import fresh as fresh_module
-from portfolio.evaluate.outcomes import cvar
+from portfolio.evaluation import fresh as fresh_module
+from portfolio.evaluation.outcomes import cvar
 from portfolio.report.errors import RunError, UsageError
 from portfolio.report.evaluation import TABLES, Evaluation
 from portfolio.report.folder import OutputError
@@ -49,6 +49,12 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
 def found(run: Run) -> Evaluation:
     assert run.path is not None
     return evaluate(run.path, scenarios=40, seed=77, out=run.path.with_name("evaluation"))
+
+
+def test_the_function_has_the_name_of_the_command() -> None:
+    assert portfolio.evaluate is api.evaluate
+    assert portfolio.Evaluation is Evaluation
+    assert {"evaluate", "Evaluation", "RunError"} <= set(dir(portfolio))
 
 
 def test_own_figures_come_back_exactly(run: Run, found: Evaluation) -> None:

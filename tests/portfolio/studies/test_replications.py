@@ -39,7 +39,7 @@ def replicate(run: api.Run | Path, **given: object) -> api.Replications:
 def test_batches_against_the_extensive_form(run: api.Run) -> None:
     """The same samples, put together and solved by the other engine; the portfolio measured by its own route."""
     from portfolio.engine.assembled import compile_instance
-    from portfolio.evaluate.outcomes import Recourse, objective
+    from portfolio.evaluation.outcomes import Recourse, objective
 
     found = replicate(run)
     case = ordered(run.case)

@@ -18,9 +18,9 @@ from portfolio.engine import ExtensiveForm
 from portfolio.engine.assembled import compile_instance
 from portfolio.engine.checkpoint import CheckpointError
 from portfolio.engine.protocol import Limits
-from portfolio.evaluate import stochastic_value
-from portfolio.evaluate.errors import InternalError
-from portfolio.evaluate.outcomes import Recourse, objective
+from portfolio.evaluation import stochastic_value
+from portfolio.evaluation.errors import InternalError
+from portfolio.evaluation.outcomes import Recourse, objective
 from portfolio.report.errors import UsageError
 from portfolio.report.pieces import Pieces, pieces_of
 from portfolio.scenarios.sampling import sample, sample_knowing

@@ -10,18 +10,19 @@ import pytest
 from scipy import stats
 
 from portfolio.engine.assembled import compile_instance
-from portfolio.evaluate.intervals import (
+from portfolio.evaluation.intervals import (
     Interval,
     cvar_interval,
+    event_difference,
     mean_interval,
     paired_difference,
     probability_interval,
     quantile_interval,
     ratio_interval,
 )
-from portfolio.evaluate.outcomes import Recourse, cvar
+from portfolio.evaluation.outcomes import Recourse, cvar
 from tests.models.instances import altered, random_instance
-from tests.portfolio.evaluate.test_measures import EXACT, ExtensiveForm
+from tests.portfolio.evaluation.test_measures import EXACT, ExtensiveForm
 
 BETA = 0.95
 
@@ -79,6 +80,21 @@ class TestKnownAnswers:
         assert ends(found) == pytest.approx(expected, abs=5e-5)
         assert found.reliable
 
+    def test_events_of_two_worlds(self) -> None:
+        """Only scenarios in which the worlds differ count; with none of n both limits are 1 - (0.0125)^(1/n)."""
+        none = event_difference(np.ones(1000, dtype=bool), np.ones(1000, dtype=bool))
+        bound = 1 - 0.0125 ** (1 / 1000)
+        assert (none.estimate, *ends(none)) == pytest.approx((0.0, -bound, bound))
+        before, after = np.arange(1000) < 300, (np.arange(1000) >= 100) & (np.arange(1000) < 320)
+        found = event_difference(after, before)
+        more, less = (probability_interval(np.arange(1000) < k, level=0.975) for k in (20, 100))
+        assert (found.estimate, *ends(found)) == pytest.approx((-0.08, more.low - less.high, more.high - less.low))
+        assert found.level == 0.95
+
+    def test_scaled(self) -> None:
+        found = mean_interval(np.arange(50.0))
+        assert ends(found.scaled(2.0)) == pytest.approx(ends(mean_interval(2.0 * np.arange(50.0))))
+
     def test_ratio(self) -> None:
         """Where the denominator is certain the ratio is a mean; where both rise together it is certain."""
         a = np.random.default_rng(2).exponential(size=400)
@@ -123,6 +139,15 @@ class TestWeights:
         for estimator in ESTIMATORS.values():
             assert estimator(x[at], split).estimate == pytest.approx(estimator(x, w).estimate)
 
+    def test_error_of_a_weighted_mean(self) -> None:
+        """Without skewness: Student's t times the square root of n/(n - 1) sum w^2 (x - mean)^2."""
+        x = np.concatenate([np.linspace(-3.0, 3.0, 41), np.linspace(-1.0, 1.0, 60)])
+        w = np.concatenate([np.full(41, 1.0), np.full(60, 5.0)])
+        p = w / w.sum()
+        error = np.sqrt(101 / 100 * np.sum(p**2 * x**2))
+        t = stats.t.ppf(0.975, 1 / np.sum(p**2) - 1)
+        assert ends(mean_interval(x, w)) == pytest.approx((-t * error, t * error))
+
     def test_effective_sample(self) -> None:
         found = mean_interval(np.arange(4.0), [1.0, 1.0, 0.0, 0.0])
         assert (found.n, found.effective) == (4, pytest.approx(2.0))
@@ -142,6 +167,8 @@ class TestWeights:
                 call()
         with pytest.raises(ValueError, match="same scenarios"):
             paired_difference([1.0, 2.0], [1.0])
+        with pytest.raises(ValueError, match="same scenarios"):
+            event_difference([True, False], [True])
 
 
 class TestFlags:
@@ -180,6 +207,7 @@ ESTIMATORS: dict[str, Callable[..., Interval]] = {
     "cvar": lambda x, w=None: cvar_interval(x, 0.9, w),
     "quantile": lambda x, w=None: quantile_interval(x, 0.9, w),
     "probability": lambda x, w=None: probability_interval(np.asarray(x) > 1.5, w),
+    "events": lambda x, w=None: event_difference(np.asarray(x) > 2.0, np.asarray(x) > 1.0, w),
     "difference": lambda x, w=None: paired_difference(np.asarray(x) ** 0.5, x, w),
     "difference of tails": lambda x, w=None: paired_difference(np.asarray(x) ** 0.5, x, w, tail=0.9),
     "ratio": lambda x, w=None: ratio_interval(x, 1.0 + np.asarray(x) ** 0.5, w),
@@ -201,6 +229,7 @@ class Atoms:
             "cvar": cvar(x, p, 0.9),
             "quantile": float(np.sort(x)[np.searchsorted(np.cumsum(p[np.argsort(x)]), 0.9)]),
             "probability": p @ (x > self.middle),
+            "events": p @ (y > self.middle) - p @ (x > self.middle),
             "difference": p @ (y - x),
             "difference of tails": cvar(y, p, 0.9) - cvar(x, p, 0.9),
             "ratio": (p @ y) / (p @ x),
@@ -218,6 +247,7 @@ class Atoms:
             "cvar": cvar_interval(x, 0.9),
             "quantile": quantile_interval(x, 0.9),
             "probability": probability_interval(x > self.middle),
+            "events": event_difference(y > self.middle, x > self.middle),
             "difference": paired_difference(y, x),
             "difference of tails": paired_difference(y, x, tail=0.9),
             "ratio": ratio_interval(y, x),

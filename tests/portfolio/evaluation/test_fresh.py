@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from dataclasses import fields, replace
 
@@ -12,9 +13,9 @@ from models import Decision, Instance
 from portfolio.assemble import Assembly, assemble
 from portfolio.case.ordering import ordered
 from portfolio.case.records import Case
-from portfolio.evaluate.figures import Terms, figures
-from portfolio.evaluate.fresh import FixedPortfolio, Measured, World, fix, fresh_seed, in_chunks
-from portfolio.evaluate.outcomes import cvar
+from portfolio.evaluation.figures import Terms, figures
+from portfolio.evaluation.fresh import FixedPortfolio, Measured, World, fix, fresh_seed, in_chunks, in_turn
+from portfolio.evaluation.outcomes import cvar
 from portfolio.scenarios import sample
 from portfolio.scenarios.drivers import Drivers
 from tests.oracle import recourse_value
@@ -165,9 +166,32 @@ def test_a_seed_in_the_way_is_passed_over() -> None:
     assert fresh_seed(replace(case, settings=replace(case.settings, sampling=sampling))) == usual + 1
 
 
+def test_work_in_turn() -> None:
+    """Results in the order of the items, none taken long before its turn, whatever each of them takes."""
+    taken: list[int] = []
+
+    def items() -> Iterator[int]:
+        for n in range(6):
+            taken.append(n)
+            yield n
+
+    def work(n: int) -> int:
+        time.sleep(0.02 * (n % 2))
+        return n * n
+
+    found = []
+    for value in in_turn(work, items(), 2):
+        found.append(value)
+        assert len(taken) <= len(found) + 2
+    assert found == [0, 1, 4, 9, 16, 25]
+    assert list(in_turn(work, [], 2)) == []
+    with pytest.raises(ZeroDivisionError):
+        list(in_turn(lambda n: 1 // n, [1, 0, 1], 2))
+
+
 def test_chunks_of_a_sample_are_the_sample(monkeypatch: pytest.MonkeyPatch) -> None:
     case = spread_case()
-    monkeypatch.setattr("portfolio.evaluate.fresh.CHUNK", 7)
+    monkeypatch.setattr("portfolio.evaluation.fresh.CHUNK", 7)
     parts = list(in_chunks(case, 17, 5))
     assert [p.size for p in parts] == [7, 7, 3]
     assert np.array_equal(np.concatenate([p.price for p in parts]), sample(case, 17, 5).price)

@@ -7,8 +7,11 @@ figure.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, fields
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -17,16 +20,21 @@ from models import Decision, Instance
 from portfolio.assemble import Assembly, assemble, resampled
 from portfolio.case.ordering import ordered
 from portfolio.case.records import Case
+from portfolio.engine import passes
 from portfolio.engine.assembled import Arrays, compile_for_any, rebound
-from portfolio.evaluate.outcomes import Outcomes, Recourse
+from portfolio.evaluation.outcomes import Outcomes, Recourse
 from portfolio.scenarios.drivers import Drivers
 from portfolio.scenarios.philox import digest
 from portfolio.scenarios.sampling import sample, sample_chunk
 
 Array = npt.NDArray[np.float64]
+T = TypeVar("T")
+U = TypeVar("U")
 
 CHUNK = 500
 """Scenarios measured at a time."""
+AHEAD = 2
+"""Chunks under way at a time: what one does in Python and another in the solver goes on side by side."""
 SEEDS = 10**9
 """Derived seeds lie below this: short enough to be typed."""
 
@@ -127,12 +135,10 @@ class FixedPortfolio:
     def measure(self, chunks: Iterable[Drivers], total: int, report: Report | None = None) -> Measured:
         """Measure both worlds on a sample of ``total`` scenarios that comes in chunks."""
         found: list[Measured] = []
-        done = 0
-        for drivers in chunks:
-            found.append(self.on(drivers))
-            done += drivers.size
+        for part in in_turn(self.on, chunks, min(AHEAD, passes.threads(self.threads))):
+            found.append(part)
             if report is not None:
-                report(done, total)
+                report(sum(p.size for p in found), total)
         return joined(found)
 
 
@@ -151,6 +157,24 @@ def fix(case: Case, decision: Decision, threads: int = 0) -> FixedPortfolio:
     one = sample_chunk(canonical, [0], settings.seed, settings.scenarios)
     assembly = assemble(canonical, one, cost_drivers, only=decision.chosen)
     return FixedPortfolio(assembly, compile_for_any(assembly.instance), decision, threads)
+
+
+def in_turn(work: Callable[[T], U], items: Iterable[T], ahead: int) -> Iterator[U]:
+    """Yield the results of work on items in their order, with at most ``ahead`` of them under way at a time.
+
+    Unlike :meth:`concurrent.futures.Executor.map` it takes an item only when its turn comes.
+    """
+    waiting: deque[Future[U]] = deque()
+    with ThreadPoolExecutor(ahead) as workers:
+        try:
+            for item in items:
+                waiting.append(workers.submit(work, item))
+                if len(waiting) == ahead:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            workers.shutdown(cancel_futures=True)
 
 
 def in_chunks(case: Case, count: int, seed: int, method: str | None = None) -> Iterable[Drivers]:

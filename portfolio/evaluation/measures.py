@@ -10,7 +10,7 @@ import pandas as pd
 
 from models import Decision, Instance
 from models.instance import CALM, DISRUPTED
-from portfolio.evaluate.outcomes import Outcomes, cvar
+from portfolio.evaluation.outcomes import Outcomes, cvar
 
 Array = npt.NDArray[np.float64]
 

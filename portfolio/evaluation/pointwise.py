@@ -13,8 +13,8 @@ from portfolio.engine.passes import Passes, threads
 from portfolio.engine.programme import Array, TwoStage
 from portfolio.engine.protocol import Limits, Status
 from portfolio.engine.stability import scaled
-from portfolio.evaluate.intervals import LEVEL, Interval, influence_interval
-from portfolio.evaluate.measures import quantile
+from portfolio.evaluation.intervals import LEVEL, Interval, influence_interval
+from portfolio.evaluation.measures import quantile
 
 
 def costs(programme: TwoStage, points: Sequence[Array], workers: int = 1) -> list[Array]:

@@ -10,9 +10,9 @@ import pytest
 from scipy import stats
 
 from portfolio.engine.protocol import Limits
-from portfolio.evaluate.errors import InternalError
-from portfolio.evaluate.pointwise import value_at_risk
-from portfolio.evaluate.replications import (
+from portfolio.evaluation.errors import InternalError
+from portfolio.evaluation.pointwise import value_at_risk
+from portfolio.evaluation.replications import (
     Batch,
     GapEstimate,
     StoppingRule,
@@ -166,8 +166,8 @@ class TestBatch:
         assert found.bound == found.found
 
     def test_bound_above_the_candidate_is_refused(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        from portfolio.evaluate import replications
-        from portfolio.evaluate.pointwise import solved
+        from portfolio.evaluation import replications
+        from portfolio.evaluation.pointwise import solved
 
         def wrong(*given: object) -> object:
             return replace(solved(*given), bound=1e6)  # type: ignore[arg-type]
@@ -299,17 +299,17 @@ class TestSequential:
             self.rule(**wrong)
 
     def test_coverage(self) -> None:
-        """Where it says that a choice is within the target it is so in at least 93 % of 500 runs; most runs say so."""
+        """Where it says that a choice is within the target it is so in at least 93 % of 150 runs; most runs say so."""
         whole = everything()
         values = truth(whole)
         at = int(np.argsort(values)[1])
         gap = (values[at] - values.min()) / values[at]
         rule = StoppingRule(target=gap * 3, batches=5, first=20, most=320)
         reached, wrong = 0, 0
-        for run in range(500):
+        for run in range(150):
             rng = np.random.default_rng([4, run])
             found = sequential(rule, lambda look, k, n, rng=rng: enumerated(*sample(rng, n), 0.0, at, None))
             reached += found.reached
             wrong += found.looks[-1].upper < values[at] - values.min()
-        assert reached / 500 >= 0.6
-        assert wrong / 500 <= 0.07
+        assert reached / 150 >= 0.6
+        assert wrong / 150 <= 0.07

@@ -10,8 +10,8 @@ import numpy.typing as npt
 import pandas as pd
 
 from models import Instance
-from portfolio.evaluate.fresh import Measured, World
-from portfolio.evaluate.intervals import (
+from portfolio.evaluation.fresh import Measured, World
+from portfolio.evaluation.intervals import (
     Interval,
     cvar_influence,
     cvar_interval,
@@ -23,7 +23,7 @@ from portfolio.evaluate.intervals import (
     quantile_interval,
     ratio_interval,
 )
-from portfolio.evaluate.measures import TAIL, WITH, WITHOUT
+from portfolio.evaluation.measures import TAIL, WITH, WITHOUT
 
 Array = npt.NDArray[np.float64]
 

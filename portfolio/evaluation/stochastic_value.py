@@ -26,10 +26,10 @@ import numpy.typing as npt
 
 from portfolio.engine.programme import Array, TwoStage
 from portfolio.engine.protocol import Limits
-from portfolio.evaluate.errors import check_at_most
-from portfolio.evaluate.intervals import LEVEL, Interval, mean_interval
-from portfolio.evaluate.pointwise import Solved, composite, costs, interval, solved
-from portfolio.evaluate.subprogramme import chosen, expected_value
+from portfolio.evaluation.errors import check_at_most
+from portfolio.evaluation.intervals import LEVEL, Interval, mean_interval
+from portfolio.evaluation.pointwise import Solved, composite, costs, interval, solved
+from portfolio.evaluation.subprogramme import chosen, expected_value
 
 Integers = npt.NDArray[np.int64]
 

@@ -32,8 +32,8 @@ from scipy import stats
 
 from portfolio.engine.programme import Array, TwoStage
 from portfolio.engine.protocol import Limits
-from portfolio.evaluate.errors import check_at_most
-from portfolio.evaluate.pointwise import composite, costs, solved
+from portfolio.evaluation.errors import check_at_most
+from portfolio.evaluation.pointwise import composite, costs, solved
 
 LEVEL = 0.95
 """Confidence level where none is given."""

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from portfolio.engine.protocol import Limits
-from portfolio.evaluate.errors import InternalError
-from portfolio.evaluate.pointwise import composite, costs, solved
-from portfolio.evaluate.stochastic_value import (
+from portfolio.evaluation.errors import InternalError
+from portfolio.evaluation.pointwise import composite, costs, solved
+from portfolio.evaluation.stochastic_value import (
     Foresight,
     OfInformation,
     OfSolution,
@@ -21,7 +21,7 @@ from portfolio.evaluate.stochastic_value import (
     value_of_knowing,
     value_of_solution,
 )
-from portfolio.evaluate.subprogramme import chosen, coefficients, expected_value, of_coefficients
+from portfolio.evaluation.subprogramme import chosen, coefficients, expected_value, of_coefficients
 from tests.portfolio.engine.textbook import (
     Plain,
     anything,

@@ -6,13 +6,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from portfolio.evaluate.figures import AXES, DIFFERENCE, Terms, figures, shortfall_by
-from portfolio.evaluate.fresh import Measured, World
-from portfolio.evaluate.intervals import mean_interval, probability_interval
-from portfolio.evaluate.measures import quantile
+from portfolio.evaluation.figures import AXES, DIFFERENCE, Terms, figures, shortfall_by
+from portfolio.evaluation.fresh import Measured, World
+from portfolio.evaluation.intervals import mean_interval, probability_interval
+from portfolio.evaluation.measures import quantile
 from tests.models.instances import random_instance
 
-I = random_instance(24)  # noqa: E741
+I = random_instance(11)  # noqa: E741
 SHAPE = (len(I.regions), len(I.stages), len(I.materials), len(I.years))
 S = 60
 
