@@ -10,8 +10,8 @@ from portfolio.assemble import Assembly
 from portfolio.case.records import Case
 from portfolio.case.tables import TABLES
 from portfolio.engine.protocol import Solution
-from portfolio.evaluate.measures import Headline, by_region_material, headline
-from portfolio.evaluate.outcomes import Outcomes
+from portfolio.evaluation.measures import Headline, by_region_material, headline
+from portfolio.evaluation.outcomes import Outcomes
 from portfolio.finance.types import CONVENTIONS
 
 UNCERTAIN = ("low", "estimate")

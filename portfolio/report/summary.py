@@ -45,7 +45,7 @@ def summary(run: Run) -> RenderableType:
     return Group(*parts)
 
 
-def _table(title: str, *columns: tuple[str, str]) -> Table:
+def start_table(title: str, *columns: tuple[str, str]) -> Table:
     """Start a table; columns are (heading, justification)."""
     table = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, padding=(0, 1))
     for heading, justify in columns:
@@ -72,7 +72,7 @@ def count(amount: int, noun: str) -> str:
 def _shortfall(run: Run) -> Table:
     figures, level = run.headline["shortfall"], run.headline["cvar_level"]
     before, after = figures["without"], figures["with"]
-    table = _table(
+    table = start_table(
         "Mean shortfall, without → with the fund",
         ("", "left"),
         ("without", "right"),
@@ -99,7 +99,7 @@ def _change(before: float, after: float) -> str:
 
 
 def _by_region(run: Run) -> Table:
-    table = _table(
+    table = start_table(
         "Mean shortfall by region and material, t/y (share of demand)",
         ("region", "left"),
         ("material", "left"),
@@ -140,7 +140,7 @@ def _funding(run: Run) -> Iterator[RenderableType]:
 
 
 def _commitments(title: str, rows: pd.DataFrame, *, years: bool) -> Table:
-    table = _table(
+    table = start_table(
         title,
         *((("year", "left"),) if years else ()),
         ("project", "left"),
@@ -177,7 +177,7 @@ def _amount(row: dict[str, Any]) -> str:
 
 
 def _changes(run: Run) -> Table:
-    table = _table(
+    table = start_table(
         "What the support changes (chance that it is built; share of years it runs; rights to output)",
         ("project", "left"),
         ("year", "left"),
@@ -203,7 +203,7 @@ def _changes(run: Run) -> Table:
 
 
 def _budgets(run: Run) -> Table:
-    table = _table(
+    table = start_table(
         "Budgets, USD M (what is left carries over)",
         ("member", "left"),
         ("window", "left"),
@@ -226,7 +226,7 @@ def _budgets(run: Run) -> Table:
 
 
 def _conventions(run: Run) -> Table:
-    table = _table(
+    table = start_table(
         "The same portfolio under each budget convention, USD M charged (simulated contract by contract)",
         ("member", "left"),
         ("as budgeted", "right"),

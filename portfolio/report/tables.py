@@ -12,7 +12,7 @@ from models import Decision, Instance
 from models.instance import CONTRACTS
 from portfolio.assemble import Assembly
 from portfolio.case.records import Case
-from portfolio.evaluate.feasibility import charge, placed_offtake
+from portfolio.evaluation.feasibility import charge, placed_offtake
 from portfolio.finance.ledger import COLUMNS, Position, ledger
 from portfolio.finance.types import CONVENTIONS
 

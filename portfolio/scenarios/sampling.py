@@ -13,9 +13,10 @@ from portfolio.scenarios.demand import sample_demand
 from portfolio.scenarios.drivers import Drivers, Joined, slices
 from portfolio.scenarios.effects import disruption
 from portfolio.scenarios.hazards import occurrences, sorted_hazards
+from portfolio.scenarios.philox import digest
 from portfolio.scenarios.prices import realised_price, sample_price
-from portfolio.scenarios.projects import sample_fates
-from portfolio.scenarios.sources import KeyedSource, Lead, Source, design_source
+from portfolio.scenarios.projects import DELAY_DRAW, sample_fates
+from portfolio.scenarios.sources import Held, HeldSource, KeyedSource, Lead, Source, design_source
 
 METHODS = ("monte_carlo", "sobol", "latin_hypercube")
 """The ways to draw scenarios."""
@@ -91,6 +92,45 @@ def sample_chunk(case: Case, index: npt.ArrayLike, seed: int, total: int, *, met
     if chosen != "monte_carlo" and rows.size and rows.max() >= total:
         raise ValueError(f"scenario {rows.max()} is not among the {total} points of the {chosen} design")
     return _draw(case, _source(case, rows, seed, total, chosen), rows, 1.0 / total)
+
+
+HELD = {
+    "hazards": Held(kinds=frozenset({"tension", "hazard"})),
+    "delays": Held(draws=frozenset({DELAY_DRAW})),
+}
+"""Drivers that may be known in advance: every event with its date, length and severity; the delay of every project."""
+
+
+def sample_knowing(case: Case, known: str, groups: int, each: int, seed: int) -> Drivers:
+    """Return ``groups`` draws of some drivers with ``each`` scenarios of all others, one group after the other.
+
+    Scenario n belongs to group n // each. The known drivers of a group are those of scenario n // each of
+    ``sample(case, ..., seed)`` under plain Monte Carlo; all others are drawn anew in every scenario, given them where
+    they are correlated (an overrun given the delay, prices given the events).
+
+    Parameters
+    ----------
+    case : Case
+        A validated case.
+    known : str
+        One of :data:`HELD`.
+    groups, each : int
+        Groups, and scenarios in each.
+    seed : int
+        Seed, not negative.
+
+    Raises
+    ------
+    ValueError
+        If an argument is out of range or the drivers unknown.
+    """
+    if known not in HELD:
+        raise ValueError(f"unknown drivers {known!r}: one of {', '.join(HELD)}")
+    if groups < 1 or each < 1 or seed < 0:
+        raise ValueError("groups and each have to be at least 1, seed at least 0")
+    index = np.arange(groups * each, dtype=np.int64)
+    source = HeldSource(HELD[known], KeyedSource(seed, index // each), KeyedSource(digest(seed, "given", known), index))
+    return _draw(case, source, index, 1.0 / index.size)
 
 
 def _method(case: Case, method: str | None) -> str:

@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from models import Decision, Instance
-from portfolio.evaluate.outcomes import Outcomes, cvar
+from portfolio.evaluation.outcomes import Outcomes, cvar
 
 Array = npt.NDArray[np.float64]
 
