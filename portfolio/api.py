@@ -20,6 +20,7 @@ from portfolio.engine import METHODS, choose
 from portfolio.engine.assembled import compile_instance
 from portfolio.engine.checkpoint import CheckpointError
 from portfolio.engine.protocol import Engine, Limits, Progress, Solution, Status
+from portfolio.evaluate.benchmarks import benchmark_table
 from portfolio.evaluate.feasibility import explain, unsupportable
 from portfolio.evaluate.measures import WITH, WITHOUT, scenario_table, shortfall_table, supply_table
 from portfolio.evaluate.outcomes import Outcomes, Recourse, objective
@@ -313,6 +314,7 @@ def _evaluate(case: Case, assembly: Assembly, solution: Solution, decision: Deci
         ledger=tables["ledger"],
         shortfall=tables["shortfall"],
         supply=tables["supply"],
+        benchmarks=tables["benchmarks"],
         scenarios=tables["scenarios"],
         budgets=tables["budgets"],
         limits=tables["limits"],
@@ -345,6 +347,10 @@ def _tables(assembly: Assembly, decision: Decision, without: Outcomes, with_fund
             ],
             ignore_index=True,
         ),
+        "benchmarks": pd.concat(
+            [benchmark_table(assembly, Decision(), WITHOUT), benchmark_table(assembly, decision, WITH)],
+            ignore_index=True,
+        ),
         "scenarios": scenario_table(instance, without, with_fund),
         "budgets": charges(instance, decision),
         "limits": limits_table(instance, decision),
@@ -361,7 +367,7 @@ def _confirm(
             f"the portfolio is worth {found:.9g} when measured again, but the engine says {solution.objective:.9g}"
         )
     nothing = objective(instance, Decision(), without)
-    if not instance.must and nothing < solution.bound and not _close(nothing, solution.bound):
+    if not instance.obliged and nothing < solution.bound and not _close(nothing, solution.bound):
         raise InternalError(
             f"supporting nothing is worth {nothing:.9g}, better than the bound {solution.bound:.9g} on every portfolio"
         )

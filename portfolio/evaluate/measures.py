@@ -135,28 +135,51 @@ def project_flows(instance: Instance, decision: Decision) -> ProjectFlows:
     capacity = i.captive + i.process
     shape = (len(i.projects), len(i.regions), *capacity.shape[1:], len(i.years))
     found = ProjectFlows(np.zeros(shape), np.zeros(shape), np.zeros(shape))
-    running, delivered = _running(i, decision)
+    running, delivered = operation(i, decision)
     for p, k, m in np.argwhere(capacity > 0):
-        c = i.countries.index(i.country_of[i.projects[p]])
-        phi = s.disrupted[:, m]
         for r in range(len(i.regions)):
-            reach = {DISRUPTED: phi * s.available[:, c, r, k, m], CALM: 1.0 - phi}
-            right, market, promised = np.zeros((3, s.size, len(i.years)))
-            for b, arriving in reach.items():
-                access = i.access[p, r] * (i.crisis_access if b == DISRUPTED else 1.0)
-                kept = i.crisis_performance if b == DISRUPTED else 1.0
-                free = (1.0 - i.precommitted[p, k, m]) * running[:, p]
-                right += arriving * kept * delivered[:, r, p]
-                market += arriving * access * (free - delivered[:, :, p].sum(axis=1))
-                if i.precommitted_to[p, k, m] == r:
-                    promised += arriving * kept * i.precommitted[p, k, m] * running[:, p]
-            for array, flow in ((found.right, right), (found.market, market), (found.promised, promised)):
+            flows = flows_to(i, (p, k, m), r, running[:, p], delivered[:, :, p])
+            for array, flow in zip((found.right, found.market, found.promised), flows, strict=True):
                 array[p, r, k, m] = capacity[p, k, m] * (s.probability @ flow)
     return found
 
 
-def _running(instance: Instance, decision: Decision) -> tuple[Array, Array]:
-    """``running`` (S, P, T) and ``delivered`` (S, R, P, T) under a decision."""
+def flows_to(
+    instance: Instance, output: tuple[int, int, int], r: int, running: Array, delivered: Array
+) -> tuple[Array, Array, Array]:
+    """Offer of one output (project, stage, material) to region r in every scenario and year, shares of nameplate.
+
+    Parameters
+    ----------
+    running : array, (S, T)
+        Of the project.
+    delivered : array, (S, R, T)
+        By right, of the project.
+
+    Returns
+    -------
+    tuple of three (S, T) arrays
+        By right, on the market, and promised.
+    """
+    i, s = instance, instance.scenarios
+    p, k, m = output
+    c = i.countries.index(i.country_of[i.projects[p]])
+    phi = s.disrupted[:, m]
+    reach = {DISRUPTED: phi * s.available[:, c, r, k, m], CALM: 1.0 - phi}
+    right, market, promised = np.zeros((3, *running.shape))
+    for b, arriving in reach.items():
+        access = i.access[p, r] * (i.crisis_access if b == DISRUPTED else 1.0)
+        kept = i.crisis_performance if b == DISRUPTED else 1.0
+        free = (1.0 - i.precommitted[p, k, m]) * running
+        right += arriving * kept * delivered[:, r]
+        market += arriving * access * (free - delivered.sum(axis=1))
+        if i.precommitted_to[p, k, m] == r:
+            promised += arriving * kept * i.precommitted[p, k, m] * running
+    return right, market, promised
+
+
+def operation(instance: Instance, decision: Decision) -> tuple[Array, Array]:
+    """``running`` (S, P, T) and ``delivered`` (S, R, P, T) under a decision, shares of nameplate."""
     s = instance.scenarios
     running = s.unaided.copy()
     delivered = np.zeros((s.size, len(instance.regions), len(instance.projects), len(instance.years)))

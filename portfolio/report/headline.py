@@ -10,7 +10,7 @@ from portfolio.assemble import Assembly
 from portfolio.case.records import Case
 from portfolio.case.tables import TABLES
 from portfolio.engine.protocol import Solution
-from portfolio.evaluate.measures import Headline, by_region_material, headline
+from portfolio.evaluate.measures import WITH, WITHOUT, Headline, by_region_material, headline
 from portfolio.evaluate.outcomes import Outcomes
 from portfolio.finance.types import CONVENTIONS
 
@@ -43,6 +43,7 @@ def build_headline(
         "reduction": _reduction(worlds["without"].weighted, worlds["with"].weighted),
         "cvar_level": instance.cvar_level,
         "by_region_material": records(by_region_material(instance, without, with_fund)),
+        "benchmarks": _benchmarks(tables["benchmarks"]),
         "public_cost_usd_m": public_cost_usd_m,
         "members": _members(assembly, tables),
         "budget_use": records(tables["budgets"]),
@@ -50,6 +51,17 @@ def build_headline(
         "plan": records(_commitments(tables["portfolio"], advice=0)),
         "binds": records(tables["limits"].loc[tables["limits"]["binds"] == 1].drop(columns="binds")),
     }
+
+
+def _benchmarks(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """Level and probability of every benchmark without and with the fund, of dependence the country with it."""
+    keys = ["benchmark", "region", "year", "material", "stage", "target"]
+    merged = None
+    for world in (WITHOUT, WITH):
+        names = {name: f"{world}_{name}" for name in ("level", "probability", "country")}
+        part = table.loc[table["world"] == world, [*keys, *names]].rename(columns=names)
+        merged = part if merged is None else merged.merge(part, on=keys)
+    return [] if merged is None else records(merged)
 
 
 def records(table: pd.DataFrame) -> list[dict[str, Any]]:
