@@ -17,6 +17,9 @@ from models.data import Numbers, Source, partner_sets
 from models.expressions import Block, total
 from models.instance import BLOCKS, DISRUPTED, Instance, OptionKey
 
+ROOM = 1e-6
+"""Room in bounds that other equations imply: a part of them, and t."""
+
 Spell = tuple[int, int, int]
 """(material, year, block), all as indices."""
 Cell = tuple[int, int, int, int, int]
@@ -149,11 +152,15 @@ def view_of(instance: Instance, number: int) -> View:
 
 
 def most_stock(instance: Instance, r: int, m: int, t: int) -> float:
-    """Most that region r can hold of material m in year t: opening stock and all purchases until then, t."""
+    """Most that region r can hold of material m in year t: opening stock and all purchases until then, t.
+
+    With a speck of room, since purchases keep their limit (12a) to a solver's tolerance only: the stock equation alone
+    says how much there is.
+    """
     bought = sum(
         float(instance.purchase_limit[r, m, v]) for v, year in enumerate(instance.windows) if year <= instance.years[t]
     )
-    return float(instance.opening[r, m]) + bought
+    return (float(instance.opening[r, m]) + bought) * (1.0 + ROOM) + ROOM
 
 
 def add_variables(block: Block, v: View) -> None:

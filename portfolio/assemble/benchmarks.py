@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from models import Benchmark, Instance
 from portfolio.assemble.supply import active
-from portfolio.case.records import Case
+from portfolio.case.records import Case, matches
 from portfolio.case.settings import BENCHMARKS
 from portfolio.case.tables import ProjectOutput, Supplier
 from portfolio.scenarios.drivers import Drivers
@@ -98,7 +98,7 @@ def counted_benchmarks(case: Case, found: Domestic | None, instance: Instance) -
     lost of the output without support: means over the scenarios of the programme.
     """
     rules, s = case.settings.benchmarks, instance.scenarios
-    names = {*rules.require, *rules.penalise}
+    names = [name for name in BENCHMARKS if matches(rules.require, name) or matches(rules.penalise, name)]
     if found is None or not names:
         return {}
     mean_unaided = s.probability @ s.unaided[:, :, found.at]
@@ -113,7 +113,7 @@ def counted_benchmarks(case: Case, found: Domestic | None, instance: Instance) -
                 for j, key in enumerate(instance.options)
                 if found.plants[b, p := instance.projects.index(key[0]), m] > 0
             }
-            penalty = None if name in rules.require else rules.penalty * material.weight
+            penalty = None if matches(rules.require, name) else rules.penalty * material.weight
             benchmarks[f"{name} {material.material}"] = Benchmark(float(need[b, m]), gain, penalty)
     return benchmarks
 

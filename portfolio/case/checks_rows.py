@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from portfolio.case.draft import Draft, Row
 from portfolio.case.problems import Problem
 from portfolio.case.records import matches
+from portfolio.case.settings import BENCHMARKS
 
 _ANY = ("*",)
 
@@ -158,13 +159,13 @@ def _check_benchmarks(draft: Draft) -> Iterator[Problem]:
     section = draft.settings.get("benchmarks")
     if section is None:
         return
-    counted = [name for key in ("require", "penalise") for name in section.get(key) or ()]
     if not section.get("region"):
         for key in ("require", "penalise"):
             if section.get(key):
                 yield section.problem(key, "benchmarks without a region", "give benchmarks.region, or leave it empty")
         return
-    both = sorted({name for name in counted if counted.count(name) > 1})
+    lists = [section.get(key) or () for key in ("require", "penalise")]
+    both = [name for name in BENCHMARKS if all(matches(named, name) for named in lists)]
     if both:
         yield section.problem("penalise", f"{', '.join(both)} also in require", "remove it from one of the two lists")
     horizon, year = draft.horizon(), section.get("year")

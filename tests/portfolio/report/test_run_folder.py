@@ -28,6 +28,7 @@ FILES = {
     "ledger.csv",
     "shortfall.csv",
     "supply.csv",
+    "benchmarks.csv",
     "scenarios.parquet",
     "inputs",
 }
