@@ -4,7 +4,7 @@
 >>> run = portfolio.solve("inputs/tiny")
 >>> run.portfolio  # who funds what, a pandas table
 
-The functions are those of the commands: :func:`init`, :func:`validate`, :func:`solve`.
+The functions are those of the commands: :func:`init`, :func:`validate`, :func:`solve`, :func:`evaluate`.
 """
 
 from __future__ import annotations

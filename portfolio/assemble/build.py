@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, cast
 
@@ -10,11 +10,11 @@ import numpy as np
 import numpy.typing as npt
 
 from models import Instance, Scenarios
-from models.instance import ShareKey
+from models.instance import OptionKey, ShareKey
 from portfolio.assemble import supply
 from portfolio.assemble.affordable import without_impossible
 from portfolio.assemble.benchmarks import Domestic, counted_benchmarks, domestic
-from portfolio.assemble.options import Choice, LeftOut, choices
+from portfolio.assemble.options import Choice, LeftOut, choices, required
 from portfolio.assemble.pricing import Report, priced
 from portfolio.assemble.production import produce
 from portfolio.case.records import Case
@@ -47,12 +47,31 @@ class Assembly:
     domestic: Domestic | None = None
 
 
-def assemble(case: Case, drivers: Drivers, cost_drivers: Drivers, report: Report | None = None) -> Assembly:
-    """Build the programme of a case on a sample; charges come from ``cost_drivers``, a sample of their own."""
+def assemble(
+    case: Case,
+    drivers: Drivers,
+    cost_drivers: Drivers,
+    report: Report | None = None,
+    *,
+    only: Collection[OptionKey] | None = None,
+) -> Assembly:
+    """Build the programme of a case on a sample; charges come from ``cost_drivers``, a sample of their own.
+
+    With ``only`` the programme has these options and no others, whether or not they yield anything on this sample:
+    what a portfolio chosen on another sample leads to on this one. Their financing and charges are the same as in the
+    whole programme, since neither depends on the sample.
+
+    Raises
+    ------
+    ValueError
+        Where one of ``only`` is no option of the case.
+    """
     price = expected_price(case)
     kept, left = choices(case, price)
+    if only is not None:
+        kept = required(case, kept, left, only)
     by_key = {(c.project.project, c.structure.structure): c for c in kept}
-    costs = priced(case, kept, drivers, cost_drivers, report)
+    costs = priced(case, kept, drivers, cost_drivers, report, only=only)
     offers = supply.incumbents(case, drivers)
     instance = Instance(
         **_labels(case),
@@ -64,20 +83,14 @@ def assemble(case: Case, drivers: Drivers, cost_drivers: Drivers, report: Report
         scenarios=_scenarios(case, drivers, offers),
     )
     # What cannot be had is not simulated on the sample: plants come last.
-    instance, impossible = without_impossible(instance)
-    made = produce(case, instance.options, by_key, drivers, price)
-    filled = replace(
-        instance.scenarios,
-        output=cast(Array, made.output),
-        contracted=cast(Array, made.contracted),
-        unaided=made.unaided,
-        lost=made.lost,
-    )
-    instance = replace(instance, scenarios=filled)
+    instance, impossible = without_impossible(instance) if only is None else (instance, ())
+    instance = _with_plants(case, instance, by_key, drivers, price)
     at_home = domestic(case, drivers)
+    # Benchmarks are about means over the scenarios a portfolio is chosen on.
+    counted = counted_benchmarks(case, at_home, instance) if only is None else {}
     return Assembly(
         case=case,
-        instance=replace(instance, benchmarks=counted_benchmarks(case, at_home, instance)),
+        instance=replace(instance, benchmarks=counted),
         drivers=drivers,
         cost_drivers=cost_drivers,
         price=price,
@@ -87,6 +100,34 @@ def assemble(case: Case, drivers: Drivers, cost_drivers: Drivers, report: Report
         incumbents=offers.by_supplier,
         domestic=at_home,
     )
+
+
+def resampled(assembly: Assembly, drivers: Drivers) -> Assembly:
+    """Return the same programme, options, charges and benchmarks counted, on other scenarios."""
+    case, offers = assembly.case, supply.incumbents(assembly.case, drivers)
+    instance = replace(assembly.instance, scenarios=_scenarios(case, drivers, offers))
+    return replace(
+        assembly,
+        instance=_with_plants(case, instance, assembly.choices, drivers, assembly.price),
+        drivers=drivers,
+        incumbents=offers.by_supplier,
+        domestic=domestic(case, drivers),
+    )
+
+
+def _with_plants(
+    case: Case, instance: Instance, choices: Mapping[tuple[str, str], Choice], drivers: Drivers, price: Array
+) -> Instance:
+    """Fill in what projects yield in each scenario, under every option and without support."""
+    made = produce(case, instance.options, choices, drivers, price)
+    filled = replace(
+        instance.scenarios,
+        output=cast(Array, made.output),
+        contracted=cast(Array, made.contracted),
+        unaided=made.unaided,
+        lost=made.lost,
+    )
+    return replace(instance, scenarios=filled)
 
 
 def _labels(case: Case) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field, replace
 
 from models import Option, Share
@@ -45,9 +45,18 @@ def by_project(kept: tuple[Choice, ...]) -> dict[str, list[Choice]]:
 
 
 def priced(
-    case: Case, kept: tuple[Choice, ...], drivers: Drivers, cost_drivers: Drivers, report: Report | None
+    case: Case,
+    kept: tuple[Choice, ...],
+    drivers: Drivers,
+    cost_drivers: Drivers,
+    report: Report | None,
+    *,
+    only: Collection[OptionKey] | None = None,
 ) -> Priced:
-    """Price every share of every option on the cost sample; leave out options that yield nothing in the horizon."""
+    """Price every share of every option on the cost sample; leave out options that yield nothing in the horizon.
+
+    Where ``only`` these options are wanted, they stay even if they yield nothing on this sample.
+    """
     found = Priced()
     late: list[LeftOut] = []
     prices = market(case, cost_drivers)
@@ -57,7 +66,7 @@ def priced(
     told("simulating projects", done, total)
 
     for group in groups:
-        part = _project(case, group, drivers, cost_drivers, prices)
+        part = _project(case, group, drivers, cost_drivers, prices, only)
         found.options.update(part.options)
         found.shares.update(part.shares)
         found.commitments.update(part.commitments)
@@ -72,12 +81,19 @@ def _say_nothing(phase: str, done: int, total: int) -> None:
     """Report to nobody."""
 
 
-def _project(case: Case, choices: list[Choice], drivers: Drivers, cost_drivers: Drivers, prices: Market) -> Priced:
+def _project(
+    case: Case,
+    choices: list[Choice],
+    drivers: Drivers,
+    cost_drivers: Drivers,
+    prices: Market,
+    only: Collection[OptionKey] | None,
+) -> Priced:
     """Price all options of one project."""
     project = choices[0].project
     found = Priced()
-    late = {v for v in case.windows if not _yields(case, project, v, drivers)}
-    timed = [(c, v) for c in choices for v in case.windows]
+    late = {v for v in case.windows if only is None and not _yields(case, project, v, drivers)}
+    timed = [(c, v) for c in choices for v in case.windows if only is None or _key(c, v) in only]
     left = tuple(
         LeftOut(project.project, c.structure.structure, f"closing in {v} it yields nothing within the horizon")
         for c, v in timed
@@ -88,13 +104,17 @@ def _project(case: Case, choices: list[Choice], drivers: Drivers, cost_drivers: 
         return Priced(left_out=left)
     closings = [supported(case, project, c.structure, c.financing, v, cost_drivers) for c, v in timed]
     for (choice, window), path in zip(timed, paths(case, project, closings, cost_drivers, prices), strict=True):
-        found.options[project.project, choice.structure.structure, window] = option(case, choice, window)
+        found.options[_key(choice, window)] = option(case, choice, window)
         for key, share, cost in _shares(case, choice, window, path):
             found.shares[key], found.commitments[key] = share, cost
         for key, paid in _payouts(case, choice, window, path):
             if key in found.shares:
                 found.payouts[key] = paid
     return replace(found, left_out=left)
+
+
+def _key(choice: Choice, window: int) -> OptionKey:
+    return choice.project.project, choice.structure.structure, window
 
 
 def _yields(case: Case, project: Project, window: int, drivers: Drivers) -> bool:

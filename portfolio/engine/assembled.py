@@ -58,6 +58,33 @@ def compile_instance(instance: Instance) -> Arrays:
     return Arrays(programme, first, template)
 
 
+def compile_for_any(instance: Instance) -> Arrays:
+    """Compile a programme for any sample of its options; :func:`rebound` gives it one.
+
+    :func:`compile_instance` leaves out terms whose data are zero in all scenarios of the instance, which another
+    sample may hold; here nothing is left out.
+    """
+    s = instance.scenarios
+    every = replace(
+        s.take(np.zeros(1, dtype=np.int64)),
+        output=np.ones((1, *s.output.shape[1:])),
+        contracted=np.ones((1, *s.contracted.shape[1:])),
+        unaided=np.ones((1, *s.unaided.shape[1:])),
+    )
+    return compile_instance(replace(instance, scenarios=every))
+
+
+def rebound(arrays: Arrays, instance: Instance) -> Arrays:
+    """Return arrays from :func:`compile_for_any` with the scenarios of an instance that has the same options."""
+    programme = replace(
+        arrays.programme,
+        probability=instance.scenarios.probability,
+        data=lambda which: arrays.template.gather(instance, which),
+        digest=lambda: digest(instance),
+    )
+    return replace(arrays, programme=programme)
+
+
 def _with_knapsacks(instance: Instance, first: LinearProgram, at: dict[tuple[str, Any], int]) -> LinearProgram:
     """The first stage with knapsack rows on least charges, which whole portfolios satisfy and fractions need not."""
     found = list(knapsack_rows(instance, least_charges(instance)))

@@ -139,11 +139,16 @@ class Passes:
     def allocate(self, x: Array) -> Iterator[tuple[slice, Array]]:
         """Optimal recourse at x, exactly: scenarios, and all columns in them, shape (columns, scenarios)."""
         outcome = np.zeros((self.programme.scenarios, self.programme.labels))
-        for lane in self.lanes:
-            for chunk in lane.chunks:
-                values = np.zeros((self.programme.cost.size, chunk.size))
-                self._evaluate(lane, chunk, x, True, outcome, values)
-                yield chunk.which, values
+
+        def solve(work: tuple[_Lane, _Chunk]) -> tuple[slice, Array]:
+            values = np.zeros((self.programme.cost.size, work[1].size))
+            self._evaluate(*work, x, True, outcome, values)
+            return work[1].which, values
+
+        # A chunk of each lane at a time: lanes side by side, and no more columns held than theirs.
+        for turn in range(max(len(lane.chunks) for lane in self.lanes)):
+            due = [(lane, lane.chunks[turn]) for lane in self.lanes if turn < len(lane.chunks)]
+            yield from self.workers.map(solve, due)
 
     def gradient(self, weight: Array) -> Array:
         """Sum over the scenarios of weight times the subgradient of the last pass, shape (labels, x)."""

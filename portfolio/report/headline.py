@@ -6,6 +6,7 @@ from typing import Any
 
 import pandas as pd
 
+from models import Decision
 from portfolio.assemble import Assembly
 from portfolio.case.records import Case
 from portfolio.case.tables import TABLES
@@ -29,7 +30,7 @@ def build_headline(
     tables: dict[str, pd.DataFrame],
     without: Outcomes,
     with_fund: Outcomes,
-    public_cost_usd_m: float,
+    decision: Decision,
 ) -> dict[str, Any]:
     """Return the headline figures as plain Python values, ready for JSON.
 
@@ -44,7 +45,11 @@ def build_headline(
         "cvar_level": instance.cvar_level,
         "by_region_material": records(by_region_material(instance, without, with_fund)),
         "benchmarks": _benchmarks(tables["benchmarks"]),
-        "public_cost_usd_m": public_cost_usd_m,
+        "benchmark_penalty": {
+            WITHOUT: Decision().penalty(instance),
+            WITH: decision.penalty(instance),
+        },
+        "public_cost_usd_m": decision.public_cost(instance),
         "members": _members(assembly, tables),
         "budget_use": records(tables["budgets"]),
         "advice": records(_commitments(tables["portfolio"], advice=1)),

@@ -47,7 +47,7 @@ def summary(run: Run) -> RenderableType:
     return Group(*parts)
 
 
-def _table(title: str, *columns: tuple[str, str]) -> Table:
+def start_table(title: str, *columns: tuple[str, str]) -> Table:
     """Start a table; columns are (heading, justification)."""
     table = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, padding=(0, 1))
     for heading, justify in columns:
@@ -74,7 +74,7 @@ def count(amount: int, noun: str) -> str:
 def _shortfall(run: Run) -> Table:
     figures, level = run.headline["shortfall"], run.headline["cvar_level"]
     before, after = figures["without"], figures["with"]
-    table = _table(
+    table = start_table(
         "Mean shortfall, without → with the fund",
         ("", "left"),
         ("without", "right"),
@@ -101,7 +101,7 @@ def _change(before: float, after: float) -> str:
 
 
 def _by_region(run: Run) -> Table:
-    table = _table(
+    table = start_table(
         "Mean shortfall by region and material, t/y (share of demand)",
         ("region", "left"),
         ("material", "left"),
@@ -137,7 +137,7 @@ BENCHMARKS = {
 def _benchmarks(run: Run) -> Table:
     """Mean level of every benchmark, and how likely it is met."""
     rows = run.headline["benchmarks"]
-    table = _table(
+    table = start_table(
         f"Benchmarks of {rows[0]['region']}, {rows[0]['year']}: mean share of consumption (probability of meeting it)",
         ("benchmark", "left"),
         ("material", "left"),
@@ -179,7 +179,7 @@ def _funding(run: Run) -> Iterator[RenderableType]:
 
 
 def _commitments(title: str, rows: pd.DataFrame, *, years: bool) -> Table:
-    table = _table(
+    table = start_table(
         title,
         *((("year", "left"),) if years else ()),
         ("project", "left"),
@@ -216,7 +216,7 @@ def _amount(row: dict[str, Any]) -> str:
 
 
 def _changes(run: Run) -> Table:
-    table = _table(
+    table = start_table(
         "What the support changes (chance that it is built; share of years it runs; rights to output)",
         ("project", "left"),
         ("year", "left"),
@@ -242,7 +242,7 @@ def _changes(run: Run) -> Table:
 
 
 def _budgets(run: Run) -> Table:
-    table = _table(
+    table = start_table(
         "Budgets, USD M (what is left carries over)",
         ("member", "left"),
         ("window", "left"),
@@ -265,7 +265,7 @@ def _budgets(run: Run) -> Table:
 
 
 def _conventions(run: Run) -> Table:
-    table = _table(
+    table = start_table(
         "The same portfolio under each budget convention, USD M charged (simulated contract by contract)",
         ("member", "left"),
         ("as budgeted", "right"),
