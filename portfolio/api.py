@@ -1,4 +1,4 @@
-"""The commands as functions: start a case, validate it, solve it, evaluate a run."""
+"""The commands as functions: start a case, validate it, solve it, evaluate a run, put it under stress."""
 
 from __future__ import annotations
 
@@ -29,10 +29,12 @@ from portfolio.report.headline import build_headline, caveats
 from portfolio.report.resume import Keeping, check_out
 from portfolio.report.run import Run, write_run
 from portfolio.report.steps import Clock, Step, StepCall
+from portfolio.report.stress import Stress
 from portfolio.report.tables import charges, full_ledger, limits_table, portfolio_table, projects_table, suppliers_table
 from portfolio.scenarios.drivers import Drivers
 from portfolio.scenarios.sampling import sample
 from portfolio.studies.out_of_sample import SCENARIOS, out_of_sample
+from portfolio.studies.stress import STRESSED, Ask, stress_test
 
 __all__ = [
     "CaseError",
@@ -44,11 +46,13 @@ __all__ = [
     "Run",
     "RunError",
     "Step",
+    "Stress",
     "UsageError",
     "engine_for",
     "evaluate",
     "init",
     "solve",
+    "stress",
     "validate",
 ]
 
@@ -240,6 +244,56 @@ def evaluate(
     return out_of_sample(
         run, scenarios=scenarios, seed=seed, level=level, threads=threads, out=out, clock=Clock(progress)
     )
+
+
+def stress(
+    run: str | PathLike[str] | Run,
+    *,
+    events: Sequence[str] = (),
+    year: int | None = None,
+    scenarios: int = STRESSED,
+    seed: int | None = None,
+    threads: int = 0,
+    out: str | PathLike[str] | None = None,
+    progress: StepCall | None = None,
+) -> Stress:
+    """Put the portfolio of a run under stress, without and with the fund.
+
+    Parameters
+    ----------
+    run : path or Run
+        A run folder, or what :func:`solve` returned.
+    events : sequence of str
+        Named events of the case; all of them where none is given. Each is tried alone, beginning in January of every
+        year of the horizon, and on top of a sample, added to every scenario.
+    year : int, optional
+        When events begin on top of the sample; where it is not given, the start year of each that is worst alone.
+    scenarios, seed : int
+        The sample; its seed is derived from the run's own where it is not given.
+    threads : int
+        Threads; 0 takes all cores. They change no figure.
+    out : path, optional
+        Folder to write; nothing is written where it is not given.
+    progress : callable, optional
+        Called with a :class:`Step` as scenarios are measured.
+
+    Returns
+    -------
+    Stress
+        Events alone and on top; and N-1: every country that is the largest third-country supplier of a region, stage
+        and material, gone for a year, for every year of the horizon.
+
+    Raises
+    ------
+    RunError
+        If the run folder is incomplete, edited or of another version.
+    UsageError
+        If an argument is out of range, or the case has no such event.
+    OutputError
+        If ``out`` exists or cannot be written; before any long work.
+    """
+    ask = Ask(tuple(events), year, scenarios, seed, threads)
+    return stress_test(run, ask, out=out, clock=Clock(progress))
 
 
 def _check_method(method: str) -> None:

@@ -19,6 +19,7 @@ import click
 from portfolio import __version__
 from portfolio.commands.console import as_json_text, complain, debug_option, render, say
 from portfolio.commands.evaluate import evaluate
+from portfolio.commands.stress import stress
 
 if TYPE_CHECKING:
     from portfolio.api import Step
@@ -89,6 +90,7 @@ def main() -> None:
     \b
     portfolio solve inputs/eu_japan_ree      the shipped case
     portfolio evaluate results/RUN           is its portfolio as good as it looks?
+    portfolio stress results/RUN             what if an embargo comes on top?
     portfolio init mycase                    a copy of it to change
     portfolio validate mycase                is it sound?
 
@@ -316,6 +318,7 @@ def _standing(step: Step) -> str:
 
 
 main.add_command(evaluate)
+main.add_command(stress)
 
 if __name__ == "__main__":
     main()
