@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from models import Decision
-from portfolio.assemble import Assembly, assemble
+from portfolio.assemble import Assembly, assemble, resampled
 from portfolio.case.ordering import ordered
 from portfolio.case.records import Case
 from portfolio.case.settings import BENCHMARKS, Benchmarks, Policy
@@ -180,6 +180,14 @@ def test_embedded_demand_counts_where_the_case_says_so() -> None:
         first = table.loc[(table["benchmark"] == "processing") & (table["material"] == demand[0].material)]
         consumption[embedded] = float(first["consumption_t"].iloc[0])
     assert consumption[True] == pytest.approx(consumption[False] + 500.0)
+
+
+def test_on_other_scenarios_they_are_of_those_scenarios(assembly: Assembly) -> None:
+    case, other = assembly.case, sample(assembly.case, 7, 11)
+    again = benchmark_table(resampled(assembly, other), Decision(), WITH)
+    whole = benchmark_table(assemble(case, other, sample(case, 10, 4)), Decision(), WITH)
+    pd.testing.assert_frame_equal(again, whole)
+    assert not again.equals(benchmark_table(assembly, Decision(), WITH))
 
 
 def test_without_a_region_there_is_nothing_to_report() -> None:
