@@ -1,4 +1,4 @@
-"""The commands as functions: start, validate and solve a case; evaluate a run, its gap, what stochastics are worth."""
+"""The commands as functions: start, validate, solve a case; evaluate a run, its gap, its worth, its behaviour under stress."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from portfolio.engine import METHODS, choose
 from portfolio.engine.assembled import compile_instance
 from portfolio.engine.checkpoint import CheckpointError
 from portfolio.engine.protocol import Engine, Limits, Progress, Solution, Status
+from portfolio.evaluation.benchmarks import benchmark_table
 from portfolio.evaluation.errors import InternalError
 from portfolio.evaluation.feasibility import explain, unsupportable
 from portfolio.evaluation.measures import WITH, WITHOUT, scenario_table, shortfall_table, supply_table
@@ -30,12 +31,14 @@ from portfolio.report.replications import Replications
 from portfolio.report.resume import Keeping, check_out
 from portfolio.report.run import Run, write_run
 from portfolio.report.steps import Clock, Step, StepCall
+from portfolio.report.stress import Stress
 from portfolio.report.tables import charges, full_ledger, limits_table, portfolio_table, projects_table, suppliers_table
 from portfolio.report.worth import Worth
 from portfolio.scenarios.drivers import Drivers
 from portfolio.scenarios.sampling import sample
 from portfolio.studies.out_of_sample import SCENARIOS, out_of_sample
 from portfolio.studies.replications import replicate
+from portfolio.studies.stress import STRESSED, Ask, stress_test
 from portfolio.studies.worth import worth
 
 __all__ = [
@@ -49,6 +52,7 @@ __all__ = [
     "Run",
     "RunError",
     "Step",
+    "Stress",
     "UsageError",
     "Worth",
     "engine_for",
@@ -56,6 +60,7 @@ __all__ = [
     "init",
     "replicate",
     "solve",
+    "stress",
     "validate",
     "worth",
 ]
@@ -246,6 +251,56 @@ def evaluate(
     )
 
 
+def stress(
+    run: str | PathLike[str] | Run,
+    *,
+    events: Sequence[str] = (),
+    year: int | None = None,
+    scenarios: int = STRESSED,
+    seed: int | None = None,
+    threads: int = 0,
+    out: str | PathLike[str] | None = None,
+    progress: StepCall | None = None,
+) -> Stress:
+    """Put the portfolio of a run under stress, without and with the fund.
+
+    Parameters
+    ----------
+    run : path or Run
+        A run folder, or what :func:`solve` returned.
+    events : sequence of str
+        Named events of the case; all of them where none is given. Each is tried alone, beginning in January of every
+        year of the horizon, and on top of a sample, added to every scenario.
+    year : int, optional
+        When events begin on top of the sample; where it is not given, the start year of each that is worst alone.
+    scenarios, seed : int
+        The sample; its seed is derived from the run's own where it is not given.
+    threads : int
+        Threads; 0 takes all cores. They change no figure.
+    out : path, optional
+        Folder to write; nothing is written where it is not given.
+    progress : callable, optional
+        Called with a :class:`Step` as scenarios are measured.
+
+    Returns
+    -------
+    Stress
+        Events alone and on top; and N-1: every country that is the largest third-country supplier of a region, stage
+        and material, gone for a year, for every year of the horizon.
+
+    Raises
+    ------
+    RunError
+        If the run folder is incomplete, edited or of another version.
+    UsageError
+        If an argument is out of range, or the case has no such event.
+    OutputError
+        If ``out`` exists or cannot be written; before any long work.
+    """
+    ask = Ask(tuple(events), year, scenarios, seed, threads)
+    return stress_test(run, ask, out=out, clock=Clock(progress))
+
+
 def _check_method(method: str) -> None:
     """Refuse a method that cannot work before minutes of work."""
     if method not in METHODS:
@@ -324,10 +379,11 @@ def _evaluate(case: Case, assembly: Assembly, solution: Solution, decision: Deci
         ledger=tables["ledger"],
         shortfall=tables["shortfall"],
         supply=tables["supply"],
+        benchmarks=tables["benchmarks"],
         scenarios=tables["scenarios"],
         budgets=tables["budgets"],
         limits=tables["limits"],
-        headline=build_headline(assembly, tables, without, with_fund, decision.public_cost(instance)),
+        headline=build_headline(assembly, tables, without, with_fund, decision),
         caveats=tuple(caveats(case, solution, gap, instance.scenarios.size)),
         seed=case.settings.sampling.seed,
         asked_gap=gap,
@@ -356,6 +412,10 @@ def _tables(assembly: Assembly, decision: Decision, without: Outcomes, with_fund
             ],
             ignore_index=True,
         ),
+        "benchmarks": pd.concat(
+            [benchmark_table(assembly, Decision(), WITHOUT), benchmark_table(assembly, decision, WITH)],
+            ignore_index=True,
+        ),
         "scenarios": scenario_table(instance, without, with_fund),
         "budgets": charges(instance, decision),
         "limits": limits_table(instance, decision),
@@ -372,7 +432,7 @@ def _confirm(
             f"the portfolio is worth {found:.9g} when measured again, but the engine says {solution.objective:.9g}"
         )
     nothing = objective(instance, Decision(), without)
-    if not instance.must and nothing < solution.bound and not _close(nothing, solution.bound):
+    if not instance.obliged and nothing < solution.bound and not _close(nothing, solution.bound):
         raise InternalError(
             f"supporting nothing is worth {nothing:.9g}, better than the bound {solution.bound:.9g} on every portfolio"
         )

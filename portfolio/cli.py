@@ -20,6 +20,7 @@ from portfolio import __version__
 from portfolio.commands.console import as_json_text, complain, debug_option, render, say
 from portfolio.commands.evaluate import evaluate
 from portfolio.commands.replicate import replicate
+from portfolio.commands.stress import stress
 from portfolio.commands.worth import worth
 
 if TYPE_CHECKING:
@@ -93,6 +94,7 @@ def main() -> None:
     portfolio evaluate results/RUN           is its portfolio as good as it looks?
     portfolio replicate results/RUN          how far is it from the best there is?
     portfolio worth results/RUN              what are stochastics worth to it?
+    portfolio stress results/RUN             what if an embargo comes on top?
     portfolio init mycase                    a copy of it to change
     portfolio validate mycase                is it sound?
 
@@ -321,6 +323,7 @@ def _standing(step: Step) -> str:
 
 main.add_command(evaluate)
 main.add_command(replicate)
+main.add_command(stress)
 main.add_command(worth)
 
 if __name__ == "__main__":

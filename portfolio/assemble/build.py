@@ -13,6 +13,7 @@ from models import Instance, Scenarios
 from models.instance import OptionKey, ShareKey
 from portfolio.assemble import supply
 from portfolio.assemble.affordable import without_impossible
+from portfolio.assemble.benchmarks import Domestic, counted_benchmarks, domestic
 from portfolio.assemble.options import Choice, LeftOut, choices, required
 from portfolio.assemble.pricing import Report, priced
 from portfolio.assemble.production import produce
@@ -31,7 +32,7 @@ class Assembly:
 
     ``choices`` holds the financing behind every option by (project, structure); ``commitments`` what a unit of every
     share costs under each convention; ``left_out`` what may not be chosen and why; ``incumbents`` the mean offer of
-    each supplier by year, t/y.
+    each supplier by year, t/y; ``domestic`` what benchmarks are about, None where the case names no region for them.
     """
 
     case: Case
@@ -43,6 +44,7 @@ class Assembly:
     commitments: Mapping[ShareKey, Commitment]
     left_out: tuple[LeftOut, ...]
     incumbents: Array
+    domestic: Domestic | None = None
 
 
 def assemble(
@@ -77,13 +79,18 @@ def assemble(
         **_arrays(case, price),
         options=costs.options,
         shares=costs.shares,
+        payouts=costs.payouts,
         scenarios=_scenarios(case, drivers, offers),
     )
     # What cannot be had is not simulated on the sample: plants come last.
     instance, impossible = without_impossible(instance) if only is None else (instance, ())
+    instance = _with_plants(case, instance, by_key, drivers, price)
+    at_home = domestic(case, drivers)
+    # Benchmarks are about means over the scenarios a portfolio is chosen on.
+    counted = counted_benchmarks(case, at_home, instance) if only is None else {}
     return Assembly(
         case=case,
-        instance=_with_plants(case, instance, by_key, drivers, price),
+        instance=replace(instance, benchmarks=counted),
         drivers=drivers,
         cost_drivers=cost_drivers,
         price=price,
@@ -91,11 +98,12 @@ def assemble(
         commitments={key: costs.commitments[key] for key in instance.shares},
         left_out=left + costs.left_out + impossible,
         incumbents=offers.by_supplier,
+        domestic=at_home,
     )
 
 
 def resampled(assembly: Assembly, drivers: Drivers) -> Assembly:
-    """Return the same programme, options and charges, on other scenarios."""
+    """Return the same programme, options, charges and benchmarks counted, on other scenarios."""
     case, offers = assembly.case, supply.incumbents(assembly.case, drivers)
     instance = replace(assembly.instance, scenarios=_scenarios(case, drivers, offers))
     return replace(
@@ -103,6 +111,7 @@ def resampled(assembly: Assembly, drivers: Drivers) -> Assembly:
         instance=_with_plants(case, instance, assembly.choices, drivers, assembly.price),
         drivers=drivers,
         incumbents=offers.by_supplier,
+        domestic=domestic(case, drivers),
     )
 
 
@@ -151,6 +160,10 @@ def _rules(case: Case) -> dict[str, Any]:
         "admin_usd_m": case.settings.finance.admin_usd_m,
         "budget": {(b.member, b.window): b.budget_usd_m for b in case.budgets},
         "liquidity": _liquidity(case),
+        "payout_limit": {
+            m.member: m.payout_cvar_limit_usd_m for m in case.members if m.payout_cvar_limit_usd_m is not None
+        },
+        "payout_level": policy.payout_cvar_level,
         "relend": policy.relend,
         "must": frozenset(policy.must),
         "private_minimum": policy.private_minimum,

@@ -62,9 +62,9 @@ def evaluate(
     from portfolio import api
     from portfolio.report.evaluation_summary import summary
 
-    target = out or _target(run)
+    target = out or new_folder(run, "evaluation")
     try:
-        with redirect_stdout(sys.stderr), _progress() as listen:
+        with redirect_stdout(sys.stderr), progress() as listen:
             found = api.evaluate(
                 run, scenarios=scenarios, seed=seed, level=level, threads=threads, out=target, progress=listen
             )
@@ -74,10 +74,10 @@ def evaluate(
     say(as_json_text(found.summary()) if as_json else render(summary(found)))
 
 
-def _target(run: Path) -> Path:
-    """Return a folder that does not exist yet, named after the run and the time."""
+def new_folder(run: Path, what: str) -> Path:
+    """Return a folder that does not exist yet, named after the run, what is in it and the time."""
     stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
-    base = Path("results") / f"{run.resolve().name or 'run'}-evaluation-{stamp}"
+    base = Path("results") / f"{run.resolve().name or 'run'}-{what}-{stamp}"
     target, again = base, 2
     while target.exists():
         target, again = base.with_name(f"{base.name}-{again}"), again + 1
@@ -85,7 +85,7 @@ def _target(run: Path) -> Path:
 
 
 @contextmanager
-def _progress() -> Iterator[Callable[[Step], None] | None]:
+def progress() -> Iterator[Callable[[Step], None] | None]:
     """On a terminal, show how many scenarios are measured; elsewhere stay quiet."""
     from rich.console import Console
 

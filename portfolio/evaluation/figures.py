@@ -50,16 +50,24 @@ class Figure:
 
 @dataclass(frozen=True)
 class Terms:
-    """What the objective is made of, but for the scenarios."""
+    """What the objective is made of, but for the scenarios.
+
+    ``cost`` is what it pays for the portfolio whatever happens, ``without`` what it pays without the fund.
+    """
 
     cvar_weight: float
     cvar_level: float
     cost: float
+    without: float = 0.0
 
     @staticmethod
-    def of(instance: Instance, public_cost_usd_m: float) -> Terms:
-        """Read them from a programme; ``cost`` is what the portfolio's public cost counts in the objective."""
-        return Terms(instance.cvar_weight, instance.cvar_level, instance.cost_weight * public_cost_usd_m)
+    def of(instance: Instance, public_cost_usd_m: float, missed: tuple[float, float] = (0.0, 0.0)) -> Terms:
+        """Read them from a programme; ``missed`` are penalties for benchmarks, without the fund and with it.
+
+        Benchmarks are about means over the scenarios a portfolio was chosen on: the same on any other sample.
+        """
+        cost = instance.cost_weight * public_cost_usd_m + missed[1]
+        return Terms(instance.cvar_weight, instance.cvar_level, cost, missed[0])
 
 
 def figures(measured: Measured, terms: Terms, level: float) -> tuple[Figure, ...]:
@@ -117,9 +125,9 @@ def _objective(measured: Measured, terms: Terms, world: str, level: float) -> In
     without = _paid(measured.without, p, terms)
     fund = _paid(measured.with_fund, p, terms)
     estimate, influence = {
-        WITHOUT: without,
+        WITHOUT: (without[0] + terms.without, without[1]),
         WITH: (fund[0] + terms.cost, fund[1]),
-        DIFFERENCE: (fund[0] + terms.cost - without[0], fund[1] - without[1]),
+        DIFFERENCE: (fund[0] + terms.cost - without[0] - terms.without, fund[1] - without[1]),
     }[world]
     tail = terms.cvar_level if terms.cvar_weight > 0 else 0.0
     return influence_interval(estimate, influence, p, level=level, tail=tail)

@@ -55,6 +55,8 @@ class Run:
         By world, region, material and year.
     supply : DataFrame
         Who supplies what, by world.
+    benchmarks : DataFrame
+        Benchmarks of the case's region by world; see :func:`portfolio.evaluation.benchmarks.benchmark_table`.
     scenarios : DataFrame
         One row per scenario.
     budgets : DataFrame
@@ -90,6 +92,7 @@ class Run:
     ledger: pd.DataFrame
     shortfall: pd.DataFrame
     supply: pd.DataFrame
+    benchmarks: pd.DataFrame
     scenarios: pd.DataFrame
     budgets: pd.DataFrame
     limits: pd.DataFrame
@@ -181,7 +184,7 @@ def write_run(run: Run, target: Path, *, replace_stopped: bool = False) -> Run:
     def fill(folder: Path) -> None:
         inputs = write_case(run.case, folder / "inputs")
         hashes = {f.name: sha256(f) for f in sorted(inputs.iterdir())}
-        for name in ("portfolio", "projects", "ledger", "shortfall", "supply"):
+        for name in ("portfolio", "projects", "ledger", "shortfall", "supply", "benchmarks"):
             write_csv(getattr(run, name), folder / f"{name}.csv")
         run.scenarios.to_parquet(folder / "scenarios.parquet", index=False)
         write_json(decision_record(run.decision), folder / FILE)

@@ -34,6 +34,8 @@ class SavedRun:
         Objective on the run's own scenarios, and the bound proven on every portfolio there.
     weighted : mapping
         Mean weighted shortfall on them, ``without`` and ``with`` the fund.
+    missed : mapping
+        Penalties for benchmarks missed in the objective (8a), by world like ``weighted``.
     path : Path or None
         The run folder, None where nothing was written.
     """
@@ -44,6 +46,7 @@ class SavedRun:
     objective: float
     bound: float
     weighted: Mapping[str, float]
+    missed: Mapping[str, float]
     path: Path | None = None
 
     @staticmethod
@@ -57,6 +60,7 @@ class SavedRun:
             objective=float(run.solution.objective),
             bound=float(run.solution.bound),
             weighted={world: float(said[world]["weighted"]) for world in ("without", "with")},
+            missed=dict(run.headline["benchmark_penalty"]),
             path=run.path,
         )
 
@@ -83,7 +87,9 @@ def read_run(folder: Path) -> SavedRun:
     if (said.seed, said.scenarios) != (sampling.seed, sampling.scenarios):
         raise RunError(f"{folder / 'run.json'} and inputs/case.toml name different samples: one was edited; {AGAIN}")
     decision = parse_decision(_json(folder / FILE), case, str(folder / FILE))
-    return SavedRun(folder.resolve().name, case, decision, said.objective, said.bound, said.weighted, folder)
+    return SavedRun(
+        folder.resolve().name, case, decision, said.objective, said.bound, said.weighted, said.missed, folder
+    )
 
 
 @dataclass(frozen=True)
@@ -95,6 +101,7 @@ class _Said:
     objective: float
     bound: float
     weighted: Mapping[str, float]
+    missed: Mapping[str, float]
     files: Mapping[str, Any]
     inputs: Mapping[str, Any]
 
@@ -137,6 +144,7 @@ def _said(folder: Path, record: dict[str, Any]) -> _Said:
             objective=float(record["objective"]),
             bound=float(record["bound"]),
             weighted={world: float(said[world]["weighted"]) for world in ("without", "with")},
+            missed={world: float(record["headline"]["benchmark_penalty"][world]) for world in ("without", "with")},
             files=dict(record["files"]),
             inputs=dict(record["inputs"]["written"]),
         )

@@ -35,6 +35,8 @@ def percent(value: float) -> str:
 def summary(run: Run) -> RenderableType:
     """Return the whole summary; fits 80 columns."""
     parts: list[RenderableType] = [_title(run), _shortfall(run), _by_region(run)]
+    if run.headline["benchmarks"]:
+        parts.append(_benchmarks(run))
     parts += _funding(run)
     if len(run.projects):
         parts.append(_changes(run))
@@ -121,6 +123,43 @@ def _by_region(run: Run) -> Table:
             _change(without, with_fund),
         )
     return table
+
+
+BENCHMARKS = {
+    "extraction": "extraction, at least",
+    "processing": "processing, at least",
+    "recycling": "recycling, at least",
+    "third_country": "one third country, at most",
+}
+"""Benchmarks in words."""
+
+
+def _benchmarks(run: Run) -> Table:
+    """Mean level of every benchmark, and how likely it is met."""
+    rows = run.headline["benchmarks"]
+    table = start_table(
+        f"Benchmarks of {rows[0]['region']}, {rows[0]['year']}: mean share of consumption (probability of meeting it)",
+        ("benchmark", "left"),
+        ("material", "left"),
+        ("without", "right"),
+        ("with", "right"),
+    )
+    last = ""
+    for row in rows:
+        head = f"{BENCHMARKS[row['benchmark']]} {percent(row['target'])}"
+        head += f", {row['stage']}" if row["stage"] else ""
+        table.add_row(
+            escape(head) if head != last else "",
+            escape(row["material"]),
+            *(_level(row, world) for world in ("without", "with")),
+        )
+        last = head
+    return table
+
+
+def _level(row: dict[str, Any], world: str) -> str:
+    country = f" {row[f'{world}_country']}" if row[f"{world}_country"] else ""
+    return f"{percent(row[f'{world}_level'])}{country} ({percent(row[f'{world}_probability'])})"
 
 
 def _funding(run: Run) -> Iterator[RenderableType]:

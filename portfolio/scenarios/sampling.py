@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import numpy.typing as npt
 
 from portfolio.case.records import Case
+from portfolio.case.tables import Event, Hazard
 from portfolio.scenarios.demand import sample_demand
 from portfolio.scenarios.drivers import Drivers, Joined, slices
 from portfolio.scenarios.effects import disruption
-from portfolio.scenarios.hazards import occurrences, sorted_hazards
+from portfolio.scenarios.events import happening
+from portfolio.scenarios.hazards import Occurrences, occurrences, sorted_hazards
 from portfolio.scenarios.philox import digest
 from portfolio.scenarios.prices import realised_price, sample_price
 from portfolio.scenarios.projects import DELAY_DRAW, sample_fates
@@ -133,6 +135,21 @@ def sample_knowing(case: Case, known: str, groups: int, each: int, seed: int) ->
     return _draw(case, source, index, 1.0 / index.size)
 
 
+def stressed_chunk(
+    case: Case, index: npt.ArrayLike, seed: int, total: int, effects: Sequence[Event], start_year: int
+) -> Drivers:
+    """Return chosen scenarios of a Monte Carlo sample, in each of which some effects happen as well.
+
+    All else is as in ``sample_chunk(..., method="monte_carlo")`` scenario by scenario, so that differences between the
+    two are due to the effects alone. They begin in January of ``start_year``; see :func:`sample_chunk` for the rest.
+    """
+    rows = np.asarray(index, dtype=np.int64)
+    if total < 1:
+        raise ValueError(f"total is {total}: a sample has at least one scenario")
+    source = _source(case, rows, seed, total, "monte_carlo")
+    return _draw_chunk(case, source, rows, 1.0 / total, happening(case, effects, [start_year] * rows.size), effects)
+
+
 def _method(case: Case, method: str | None) -> str:
     chosen = method if method is not None else case.settings.sampling.method
     if chosen not in METHODS:
@@ -181,10 +198,21 @@ def _draw(case: Case, source: Source, index: npt.NDArray[np.int64], probability:
     return whole.drivers()
 
 
-def _draw_chunk(case: Case, source: Source, index: npt.NDArray[np.int64], probability: float) -> Drivers:
-    """Turn uniform draws into the arrays of a chunk."""
+def _draw_chunk(
+    case: Case,
+    source: Source,
+    index: npt.NDArray[np.int64],
+    probability: float,
+    added: Occurrences | None = None,
+    added_effects: Sequence[Event] = (),
+) -> Drivers:
+    """Turn uniform draws into the arrays of a chunk; ``added`` happens besides what hazards do."""
     hazards = sorted_hazards(case)
-    effects = disruption(case, hazards, occurrences(case, hazards, source), source.size)
+    happens = occurrences(case, hazards, source)
+    causes: tuple[Hazard | Event, ...] = hazards
+    if added is not None:
+        happens, causes = happens.and_then(added, len(hazards)), (*hazards, *added_effects)
+    effects = disruption(case, causes, happens, source.size)
     price = sample_price(case, source) * effects.factor
     fates = sample_fates(case, source)
     return Drivers(

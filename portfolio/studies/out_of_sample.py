@@ -88,7 +88,7 @@ def _measure(fixed: FixedPortfolio, count: int, seed: int | None, phase: str, cl
 
 def _confirm(saved: SavedRun, fixed: FixedPortfolio, own: Measured) -> None:
     """Refuse to evaluate a portfolio that does not lead to what the run says, on the run's own scenarios."""
-    terms = Terms.of(fixed.instance, fixed.public_cost_usd_m)
+    terms = _terms(saved, fixed)
     found = {(f.name, f.world): f.interval.estimate for f in figures(own, terms, 0.95)}
     for what, said, value in (
         ("objective", saved.objective, found["objective", WITH]),
@@ -102,11 +102,17 @@ def _confirm(saved: SavedRun, fixed: FixedPortfolio, own: Measured) -> None:
             )
 
 
+def _terms(saved: SavedRun, fixed: FixedPortfolio) -> Terms:
+    """What the objective of the run is made of, but for the scenarios."""
+    missed = saved.missed[WITHOUT], saved.missed[WITH]
+    return Terms.of(fixed.instance, fixed.public_cost_usd_m, missed)
+
+
 def _evaluation(
     saved: SavedRun, fixed: FixedPortfolio, own: Measured, fresh: Measured, seed: int, level: float
 ) -> Evaluation:
     """Gather figures and tables."""
-    terms, instance = Terms.of(fixed.instance, fixed.public_cost_usd_m), fixed.instance
+    terms, instance = _terms(saved, fixed), fixed.instance
     claimed = {(f.name, f.world): f.interval.estimate for f in figures(own, terms, level)}
     table = pd.DataFrame([_row(f, claimed[f.name, f.world]) for f in figures(fresh, terms, level)])
     sampling = saved.case.settings.sampling

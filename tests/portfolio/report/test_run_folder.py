@@ -29,6 +29,7 @@ FILES = {
     "ledger.csv",
     "shortfall.csv",
     "supply.csv",
+    "benchmarks.csv",
     "scenarios.parquet",
     "inputs",
 }
