@@ -1,4 +1,4 @@
-"""The commands as functions: start, validate, solve a case; evaluate a run, its gap, its worth, its behaviour under stress."""
+"""The commands as functions: start, validate, solve a case; evaluate a run, its gap, its worth, its stress."""
 
 from __future__ import annotations
 

@@ -9,13 +9,13 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
-from models import Instance
+from models import Decision, Instance
 from models.build import build_first_stage
 from models.instance import OptionKey
 from portfolio.assemble.affordable import knapsack_rows, least_charges
 from portfolio.engine.compile import Compiled, compile_model
 from portfolio.engine.fingerprint import digest
-from portfolio.engine.highs import LinearProgram
+from portfolio.engine.highs import Array, LinearProgram
 from portfolio.engine.programme import Branch, Choice, TwoStage
 from portfolio.engine.template import Template, compile_template
 
@@ -27,6 +27,17 @@ class Arrays:
     programme: TwoStage
     first: Compiled
     template: Template
+
+    def point(self, instance: Instance, decision: Decision) -> Array:
+        """First-stage columns under a decision of the instance, with what follows from it: benchmarks missed (8a).
+
+        Columns of (7c) are left at zero: they cost nothing.
+        """
+        x = self.first.values(decision)
+        for column, (name, index) in enumerate(self.first.columns):
+            if name == "miss" and instance.benchmarks[index].penalty is not None:
+                x[column] = instance.benchmarks[index].missing(decision.select)
+        return x
 
 
 def compile_instance(instance: Instance) -> Arrays:

@@ -1,9 +1,9 @@
 """Pricing: the best package of every choice under the prices of the rows that link groups (Dantzig and Wolfe 1960).
 
-A package is a point z of a choice's polytope: its binary at one, its columns within their bounds and the rows of its group. All
-packages of all choices are priced by one linear programme without links between choices, kept warm: from one call to the next only
-costs move. Two memories save most calls: packages met before, and dual solutions met before, each of which bounds what any
-package of its choice can cost from below, whatever the prices (weak duality).
+A package is a point z of a choice's polytope: its binary at one, its columns within their bounds and the rows of its
+group. All packages of all choices are priced by one linear programme without links between choices, kept warm: from one
+call to the next only costs move. Two memories save most calls: packages met before, and dual solutions met before, each
+of which bounds what any package of its choice can cost from below, whatever the prices (weak duality).
 """
 
 from __future__ import annotations
@@ -175,9 +175,9 @@ class Pricing:
         return (wanted * package).sum(axis=1), package
 
     def split(self, j: int, place: int) -> int:
-        """Divide a choice by a binary column of its: it keeps the column at zero, a new choice has it at one; its number.
+        """Divide a choice by a binary column of its: it keeps the column at zero, a new choice has it at one.
 
-        What is remembered of the choice holds for both.
+        Returns its number. What is remembered of the choice holds for both.
         """
         new, layers, tables = self.layers.size, self.layers, self.tables
         twice = np.append(np.arange(new), j)

@@ -1,8 +1,8 @@
-"""The master's relaxation by column generation: a small warm linear programme over packages, for first stages with choices.
+"""The master's relaxation by column generation: a small warm programme over packages, for first stages with choices.
 
-Where a first stage falls into groups of choices (projects and their options) that few rows link (budgets, lines), a point of
-its relaxation is a mix of packages: at least as tight as the relaxation in columns, and a hundred times smaller. Bounds are
-Lagrangian, so that they hold whether or not every package that pays has been generated.
+Where a first stage falls into groups of choices (projects and their options) that few rows link (budgets, lines), a
+point of its relaxation is a mix of packages: at least as tight as the relaxation in columns, and a hundred times
+smaller. Bounds are Lagrangian, so that they hold whether or not every package that pays has been generated.
 """
 
 from __future__ import annotations
@@ -148,7 +148,7 @@ class Restricted:
     def snapshot(self) -> None:
         """Nothing is worth keeping: the model is small."""
 
-    def restart(self, basis: None) -> None:
+    def restart(self, basis: object) -> None:
         """Go on from where the last solve ended."""
 
     # -- column generation --------------------------------------------------------------------------------------
@@ -270,8 +270,8 @@ class Restricted:
     def divide(self) -> int:
         """Divide the choices whose packages in the last solution use a binary in part; how many.
 
-        A whole first stage uses it or not, so that each point of it is in one of the two; the mix of packages that use it in part is
-        cut off. This holds everywhere in the search.
+        A whole first stage uses it or not, so that each point of it is in one of the two; the mix of packages that use
+        it in part is cut off. This holds everywhere in the search.
         """
         p, first = self.packages, self._first_package
         x = np.asarray(self.solver.getSolution().col_value)[first:]
@@ -325,7 +325,7 @@ class Restricted:
                     np.full(self.layout.labels, floor),
                     [floor, 0.0] if self.layout.tail else [],
                     np.zeros(sign.size),
-                ]  # fmt: skip
+                ]
             ),
             upper=np.concatenate([first.upper[own], np.full(extra + sign.size, np.inf)]),
             integer=np.zeros(size, dtype=bool),

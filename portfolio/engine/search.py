@@ -68,8 +68,8 @@ class TimeLimitError(Exception):
 class Node:
     """A part of the search: bounds of first-stage columns, and branches forced to one; ordered by bound.
 
-    ``basis`` is where its relaxation starts; ``origin`` the split and way it came from and the bound before it; ``fine``
-    says that its relaxation is the one in columns.
+    ``basis`` is where its relaxation starts; ``origin`` the split and way it came from and the bound before it;
+    ``fine`` says that its relaxation is the one in columns.
     """
 
     bound: float

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
 
+from models import Benchmark, Decision
+from models.instance import OptionKey
 from portfolio.assemble import assemble
 from portfolio.case.ordering import ordered
 from portfolio.case.records import Case
@@ -60,7 +64,8 @@ class RunProgrammes:
         RunError
             Where an option of the portfolio yields nothing on them, and so is not in the programme.
         """
-        instance = assemble(self.case, drivers, self.cost_drivers).instance
+        assembled = assemble(self.case, drivers, self.cost_drivers).instance
+        instance = replace(assembled, benchmarks=self._benchmarks(assembled.options))
         missing = [key for key in self.saved.decision.chosen if key not in instance.options]
         if missing:
             project, structure, window = missing[0]
@@ -69,7 +74,27 @@ class RunProgrammes:
                 f"{drivers.size:,} scenarios; take more scenarios"
             )
         arrays = compile_instance(instance)
-        return OnSample(arrays, arrays.first.values(self.saved.decision))
+        return OnSample(arrays, arrays.point(instance, self.saved.decision))
+
+    @cached_property
+    def _counted(self) -> Mapping[str, Benchmark]:
+        """Benchmarks as in the run: means over its own scenarios, so that they are the same on every sample."""
+        rules, settings = self.case.settings.benchmarks, self.case.settings.sampling
+        if not rules.region or not (rules.require or rules.penalise):
+            return {}
+        own = sample(self.case, settings.scenarios, settings.seed)
+        return assemble(self.case, own, self.cost_drivers).instance.benchmarks
+
+    def _benchmarks(self, options: Collection[OptionKey]) -> dict[str, Benchmark]:
+        """Benchmarks over some options."""
+        return {
+            name: replace(b, gain_tpy={key: gain for key, gain in b.gain_tpy.items() if key in options})
+            for name, b in self._counted.items()
+        }
+
+    def penalty(self, decision: Decision) -> float:
+        """Penalties for benchmarks missed (8a) in weighted tonnes, as in the run's objective."""
+        return float(sum((b.penalty or 0.0) * b.missing(decision.select) for b in self._counted.values()))
 
     def own(self) -> OnSample:
         """The programme on the run's own scenarios.

@@ -281,5 +281,5 @@ class _Study:
             lambda done, total: self.clock.tell(Step("measuring on fresh scenarios", done, total)),
         )
         cost = measured.with_fund.weighted + measured.with_fund.side
-        cost = cost + case.settings.objective.cost_weight * fixed.public_cost_usd_m
+        cost = cost + case.settings.objective.cost_weight * fixed.public_cost_usd_m + self.programmes.penalty(decision)
         return contributions(cost, measured.probability, risk.cvar_weight, risk.cvar_level)
