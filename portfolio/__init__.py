@@ -5,7 +5,7 @@
 >>> run.portfolio  # who funds what, a pandas table
 
 The functions are those of the commands: :func:`init`, :func:`validate`, :func:`solve`, :func:`evaluate`,
-:func:`replicate`, :func:`worth`.
+:func:`replicate`, :func:`worth`, :func:`stress`.
 """
 
 from __future__ import annotations
@@ -20,12 +20,14 @@ if TYPE_CHECKING:
         Run,
         RunError,
         Step,
+        Stress,
         Worth,
         engine_for,
         evaluate,
         init,
         replicate,
         solve,
+        stress,
         validate,
         worth,
     )
@@ -39,6 +41,7 @@ __all__ = [
     "Run",
     "RunError",
     "Step",
+    "Stress",
     "Worth",
     "__version__",
     "engine_for",
@@ -46,6 +49,7 @@ __all__ = [
     "init",
     "replicate",
     "solve",
+    "stress",
     "validate",
     "worth",
 ]

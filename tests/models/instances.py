@@ -359,8 +359,19 @@ def only(i: Instance, keep: Callable[[Any], bool]) -> Instance:
     at = [j for j, key in enumerate(i.options) if keep(key)]
     options = {key: o for key, o in i.options.items() if keep(key)}
     shares = {k: s for k, s in i.shares.items() if (k[1], k[3], k[4]) in options}
+    benchmarks = {
+        name: replace(b, gain_tpy={key: gain for key, gain in b.gain_tpy.items() if key in options})
+        for name, b in i.benchmarks.items()
+    }
     s = i.scenarios
-    return altered(i, options=options, shares=shares, output=s.output[:, at], contracted=s.contracted[:, at])
+    return altered(
+        i,
+        options=options,
+        shares=shares,
+        benchmarks=benchmarks,
+        output=s.output[:, at],
+        contracted=s.contracted[:, at],
+    )
 
 
 ALL_KINDS = Shape(kinds=KINDS, structures=STRUCTURES)
