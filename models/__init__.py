@@ -2,9 +2,10 @@
 
 from models.build import build_extensive_form, build_scenario, build_template
 from models.decision import Decision
-from models.instance import Instance, Option, Scenarios, Share
+from models.instance import Benchmark, Instance, Option, Scenarios, Share
 
 __all__ = [
+    "Benchmark",
     "Decision",
     "Instance",
     "Option",

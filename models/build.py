@@ -9,8 +9,8 @@ from pyomo.common.gc_manager import PauseGC
 
 from models.data import Symbols
 from models.decision import Decision
-from models.expressions import Block, total
-from models.first_stage import add_first_stage, public_cost
+from models.expressions import Block
+from models.first_stage import add_first_stage, first_stage_cost
 from models.instance import Instance
 from models.recourse import View, add_recourse, side_costs, view_of, weighted_shortfall
 from models.risk import cvar, expectation
@@ -41,8 +41,9 @@ def build_scenario(instance: Instance, number: int, decision: Decision) -> Block
 def build_extensive_form(instance: Instance) -> Block:
     """Build the whole programme: first stage, every scenario, mean and CVaR.
 
-    minimise (1 - lambda) E[Q] + lambda CVaR_beta[Q] + cost weight * public cost, where Q = Z plus transfers
-    and ``worst`` is what the recourse of a scenario minimises: it does the same whether in the tail or not.
+    minimise (1 - lambda) E[Q] + lambda CVaR_beta[Q] + cost weight * public cost + sum penalty * miss, where
+    Q = Z plus transfers and ``worst`` is what the recourse of a scenario minimises: it does the same whether in the
+    tail or not.
     """
     model = pyo.ConcreteModel(name="extensive_form")
     add_first_stage(model, instance)
@@ -58,18 +59,18 @@ def build_extensive_form(instance: Instance) -> Block:
     if instance.cvar_weight > 0:
         model.cvar = pyo.Expression(expr=cvar(model, instance, outcomes))
         objective += instance.cvar_weight * model.cvar
-    objective += instance.cost_weight * total([public_cost(model, instance)])
+    objective += first_stage_cost(model, instance)
     model.objective = pyo.Objective(expr=objective)
     return model
 
 
 def build_first_stage(instance: Instance) -> Block:
-    """Build the first stage alone: its objective is what commitments cost, cost weight * public cost."""
+    """Build the first stage alone: its objective is what commitments cost, and benchmarks missed."""
     model = pyo.ConcreteModel(name="first_stage")
     # Nothing of a model can be collected while it is built.
     with PauseGC():
         add_first_stage(model, instance)
-        model.objective = pyo.Objective(expr=instance.cost_weight * total([public_cost(model, instance)]))
+        model.objective = pyo.Objective(expr=first_stage_cost(model, instance))
     return model
 
 

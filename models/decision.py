@@ -29,6 +29,10 @@ class Decision:
         """Options selected."""
         return tuple(key for key, value in self.select.items() if value > 0.5)
 
+    def penalty(self, instance: Instance) -> float:
+        """Penalties for benchmarks missed (8a) in weighted tonnes, as in the objective."""
+        return float(sum((b.penalty or 0.0) * b.missing(self.select) for b in instance.benchmarks.values()))
+
     def public_cost(self, instance: Instance) -> float:
         """Expected public cost in USD M, as in the objective."""
         return float(

@@ -12,17 +12,30 @@ import pyomo.environ as pyo
 
 from models.expressions import Block, total
 from models.instance import CONTRACTS, MONEY, Instance, OptionKey, ShareKey
-from models.limits import budget, liquidity, placeable, policy, purchase_limit
+from models.limits import benchmarks, budget, liquidity, payout_tail, placeable, policy, purchase_limit
 
 
 def add_variables(block: Block, instance: Instance) -> None:
-    """``select``, ``use``, ``take`` in {0, 1}; ``share``, ``rights``, ``purchase`` >= 0 (tonnes)."""
+    """``select``, ``use``, ``take`` in {0, 1}; ``share``, ``rights``, ``purchase`` >= 0 (tonnes).
+
+    What follows from these: ``miss`` >= 0 of (8a), t/y; ``payout_eta``, ``payout_excess`` >= 0 of (7c), USD M.
+    """
     block.select = pyo.Var(list(instance.options), domain=pyo.Binary)
     block.use = pyo.Var(list(instance.packages), domain=pyo.Binary)
     block.take = pyo.Var(list(instance.parties), domain=pyo.Binary)
     block.share = pyo.Var(list(instance.shares), bounds=lambda _, f, p, i, a, v: (0.0, instance.share_bounds[i][1]))
     block.rights = pyo.Var(list(instance.claims), domain=pyo.NonNegativeReals)
     block.purchase = pyo.Var(list(instance.purchases), domain=pyo.NonNegativeReals)
+    block.miss = pyo.Var(
+        list(instance.benchmarks),
+        bounds=lambda _, name: (
+            0.0,
+            0.0 if instance.benchmarks[name].penalty is None else max(0.0, instance.benchmarks[name].need_tpy),
+        ),
+    )
+    limited = list(instance.limited_payouts)
+    block.payout_eta = pyo.Var(limited, domain=pyo.NonNegativeReals)
+    block.payout_excess = pyo.Var(limited, range(instance.cost_scenarios), domain=pyo.NonNegativeReals)
 
 
 def one_close(block: Block, instance: Instance) -> None:
@@ -256,14 +269,16 @@ CONSTRAINTS = {
     "6b": placeable,
     "7": budget,
     "7b": liquidity,
+    "7c": payout_tail,
     "8": policy,
+    "8a": benchmarks,
     "12a": purchase_limit,
 }
 """Every numbered constraint of the first stage."""
 
 
 def add_first_stage(block: Block, instance: Instance) -> None:
-    """Add the variables and constraints (1) to (8) to a block."""
+    """Add the variables and constraints (1) to (8a) to a block."""
     add_variables(block, instance)
     for add in CONSTRAINTS.values():
         add(block, instance)
@@ -279,3 +294,11 @@ def public_cost(block: Block, instance: Instance) -> Any:
         for f, m, v in instance.purchases
     ]
     return total(terms)
+
+
+def first_stage_cost(block: Block, instance: Instance) -> Any:
+    """What the objective pays for the first stage: cost weight * public cost + sum penalty * miss, weighted tonnes."""
+    priced = [(b.penalty, name) for name, b in instance.benchmarks.items() if b.penalty is not None]
+    return instance.cost_weight * total([public_cost(block, instance)]) + total(
+        penalty * block.miss[name] for penalty, name in priced
+    )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from functools import cached_property
 from typing import Any
 
@@ -78,6 +78,24 @@ class Share:
         for name in ("charge_usd_m", "cost_usd_m", "payout95_usd_m", "cap"):
             if not getattr(self, name) >= 0:
                 raise ValueError(f"{name} of a share must be at least 0, not {getattr(self, name)}")
+
+
+@dataclass(frozen=True)
+class Benchmark:
+    """A target on mean yearly domestic capacity in operation (8a), t/y.
+
+    ``need_tpy`` is what is missing to the target without support, ``gain_tpy`` what an option adds in the mean. A
+    tonne missing costs ``penalty`` in the objective, weighted tonnes; None: none may be missing.
+    """
+
+    need_tpy: float
+    gain_tpy: Mapping[OptionKey, float]
+    penalty: float | None = None
+
+    def missing(self, select: Mapping[OptionKey, float]) -> float:
+        """Return what is missing to the target under values of ``select``, t/y, at least 0."""
+        gained = sum(self.gain_tpy.get(key, 0.0) * value for key, value in select.items())
+        return max(0.0, self.need_tpy - gained)
 
 
 @dataclass(frozen=True)
@@ -227,6 +245,15 @@ class Instance:
         Weighted tonnes per USD M of expected public cost.
     scenarios : Scenarios
         The sample.
+    benchmarks : mapping
+        Targets on domestic capacity by name (8a); empty where none counts.
+    payout_limit : mapping
+        Most that the CVaR of a member's payouts may be (7c), USD M; members without a limit are not in it.
+    payout_level : float
+        beta of (7c).
+    payouts : mapping
+        Present value of the payouts of a unit share in each scenario of the cost sample, (N,), USD M, for the shares
+        of members with a limit. The scenarios of that sample are equally likely.
     """
 
     regions: tuple[str, ...]
@@ -285,6 +312,10 @@ class Instance:
     cvar_level: float
     cost_weight: float
     scenarios: Scenarios
+    benchmarks: Mapping[str, Benchmark] = field(default_factory=dict)
+    payout_limit: Mapping[str, float] = field(default_factory=dict)
+    payout_level: float = 0.95
+    payouts: Mapping[ShareKey, Array] = field(default_factory=dict)
 
     @cached_property
     def option_index(self) -> dict[OptionKey, int]:
@@ -357,6 +388,25 @@ class Instance:
             for vi, v in enumerate(self.windows)
             if self.purchase_limit[self.regions.index(self.region_of[f]), mi, vi] > 0
         )
+
+    @cached_property
+    def obliged(self) -> bool:
+        """Whether something has to be supported: the must list, or a benchmark that may not be missed."""
+        return bool(self.must) or any(b.penalty is None and b.need_tpy > 0 for b in self.benchmarks.values())
+
+    @cached_property
+    def limited_payouts(self) -> dict[str, list[ShareKey]]:
+        """Shares with payouts of each member with a limit on their tail (7c)."""
+        found: dict[str, list[ShareKey]] = {f: [] for f in self.members if f in self.payout_limit}
+        for key in self.shares:
+            if key[0] in found and key in self.payouts and self.payouts[key].any():
+                found[key[0]].append(key)
+        return {f: keys for f, keys in found.items() if keys}
+
+    @cached_property
+    def cost_scenarios(self) -> int:
+        """Scenarios of the cost sample on which (7c) counts payouts; 0 where nobody has a limit."""
+        return next((len(paid) for paid in self.payouts.values()), 0)
 
     @cached_property
     def max_precommitted(self) -> Array:

@@ -1,4 +1,4 @@
-"""First stage: limits that hold across projects, (6b) to (8) and the first-stage part of (12)."""
+"""First stage: limits that hold across projects, (6b) to (8a) and the first-stage part of (12)."""
 
 from __future__ import annotations
 
@@ -134,6 +134,27 @@ def liquidity(block: Block, instance: Instance) -> None:
     block.liquidity = pyo.Constraint(list(instance.members), rule=rule)
 
 
+def payout_tail(block: Block, instance: Instance) -> None:
+    """(7c) CVaR_beta of a member's payouts <= its limit: eta + sum_n excess_n / ((1 - beta) N) <= limit.
+
+    excess_n >= sum payout_n share - eta for every scenario n of the cost sample (Rockafellar and Uryasev 2000).
+    """
+    held, size = instance.limited_payouts, instance.cost_scenarios
+    weight = 1.0 / ((1.0 - instance.payout_level) * size) if size else 0.0
+
+    def excess(b: Block, f: str, n: int) -> Any:
+        paid = total(float(instance.payouts[k][n]) * b.share[k] for k in held[f] if instance.payouts[k][n] > 0)
+        return b.payout_excess[f, n] + b.payout_eta[f] - paid >= 0
+
+    block.payout_beyond = pyo.Constraint(list(held), range(size), rule=excess)
+    block.payout_tail = pyo.Constraint(
+        list(held),
+        rule=lambda b, f: (
+            b.payout_eta[f] + weight * total(b.payout_excess[f, n] for n in range(size)) <= instance.payout_limit[f]
+        ),
+    )
+
+
 def policy(block: Block, instance: Instance) -> None:
     """(8) charges of a project or country <= its share of all budgets; must list: sum_{a,v} select = 1.
 
@@ -163,6 +184,17 @@ def policy(block: Block, instance: Instance) -> None:
         return total(b.select[k] for k in keys) == 1
 
     block.must = pyo.Constraint(sorted(instance.must), rule=must)
+
+
+def benchmarks(block: Block, instance: Instance) -> None:
+    """(8a) sum gain[p,a,v] select[p,a,v] + miss >= need, per benchmark; without a penalty miss is bounded by 0."""
+    block.benchmark = pyo.Constraint(
+        list(instance.benchmarks),
+        rule=lambda b, name: (
+            total(g * b.select[key] for key, g in instance.benchmarks[name].gain_tpy.items() if g != 0) + b.miss[name]
+            >= instance.benchmarks[name].need_tpy
+        ),
+    )
 
 
 def purchase_limit(block: Block, instance: Instance) -> None:

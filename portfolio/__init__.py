@@ -4,7 +4,8 @@
 >>> run = portfolio.solve("inputs/tiny")
 >>> run.portfolio  # who funds what, a pandas table
 
-The functions are those of the commands: :func:`init`, :func:`validate`, :func:`solve`.
+The functions are those of the commands: :func:`init`, :func:`validate`, :func:`solve`, :func:`evaluate`,
+:func:`replicate`, :func:`worth`, :func:`stress`.
 """
 
 from __future__ import annotations
@@ -12,11 +13,46 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from portfolio.api import NoPortfolioError, Run, Step, engine_for, init, solve, validate
+    from portfolio.api import (
+        Evaluation,
+        NoPortfolioError,
+        Replications,
+        Run,
+        RunError,
+        Step,
+        Stress,
+        Worth,
+        engine_for,
+        evaluate,
+        init,
+        replicate,
+        solve,
+        stress,
+        validate,
+        worth,
+    )
 
 __version__ = "0.1.0"
 
-__all__ = ["NoPortfolioError", "Run", "Step", "__version__", "engine_for", "init", "solve", "validate"]
+__all__ = [
+    "Evaluation",
+    "NoPortfolioError",
+    "Replications",
+    "Run",
+    "RunError",
+    "Step",
+    "Stress",
+    "Worth",
+    "__version__",
+    "engine_for",
+    "evaluate",
+    "init",
+    "replicate",
+    "solve",
+    "stress",
+    "validate",
+    "worth",
+]
 
 
 def __getattr__(name: str) -> Any:

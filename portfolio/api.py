@@ -1,11 +1,9 @@
-"""The commands as functions: start a case, validate it, solve it."""
+"""The commands as functions: start, validate, solve a case; evaluate a run, its gap, its worth, its stress."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from os import PathLike
 from pathlib import Path
 
@@ -20,30 +18,51 @@ from portfolio.engine import METHODS, choose
 from portfolio.engine.assembled import compile_instance
 from portfolio.engine.checkpoint import CheckpointError
 from portfolio.engine.protocol import Engine, Limits, Progress, Solution, Status
-from portfolio.evaluate.feasibility import explain, unsupportable
-from portfolio.evaluate.measures import WITH, WITHOUT, scenario_table, shortfall_table, supply_table
-from portfolio.evaluate.outcomes import Outcomes, Recourse, objective
+from portfolio.evaluation.benchmarks import benchmark_table
+from portfolio.evaluation.errors import InternalError
+from portfolio.evaluation.feasibility import explain, unsupportable
+from portfolio.evaluation.measures import WITH, WITHOUT, scenario_table, shortfall_table, supply_table
+from portfolio.evaluation.outcomes import Outcomes, Recourse, objective
+from portfolio.report.errors import RunError, UsageError
+from portfolio.report.evaluation import Evaluation
 from portfolio.report.folder import OutputError
 from portfolio.report.headline import build_headline, caveats
+from portfolio.report.replications import Replications
 from portfolio.report.resume import Keeping, check_out
 from portfolio.report.run import Run, write_run
+from portfolio.report.steps import Clock, Step, StepCall
+from portfolio.report.stress import Stress
 from portfolio.report.tables import charges, full_ledger, limits_table, portfolio_table, projects_table, suppliers_table
+from portfolio.report.worth import Worth
 from portfolio.scenarios.drivers import Drivers
 from portfolio.scenarios.sampling import sample
+from portfolio.studies.out_of_sample import SCENARIOS, out_of_sample
+from portfolio.studies.replications import replicate
+from portfolio.studies.stress import STRESSED, Ask, stress_test
+from portfolio.studies.worth import worth
 
 __all__ = [
     "CaseError",
     "CheckpointError",
+    "Evaluation",
     "InternalError",
     "NoPortfolioError",
     "OutputError",
+    "Replications",
     "Run",
+    "RunError",
     "Step",
+    "Stress",
     "UsageError",
+    "Worth",
     "engine_for",
+    "evaluate",
     "init",
+    "replicate",
     "solve",
+    "stress",
     "validate",
+    "worth",
 ]
 
 TOLERANCE = 1e-5
@@ -56,53 +75,6 @@ class NoPortfolioError(RuntimeError):
     def __init__(self, reasons: Sequence[str]) -> None:
         self.reasons = tuple(reasons)
         super().__init__("no feasible portfolio: " + "; ".join(self.reasons))
-
-
-class UsageError(ValueError):
-    """An argument that cannot be used."""
-
-
-class InternalError(RuntimeError):
-    """The product contradicts itself; its numbers are not to be used."""
-
-
-@dataclass(frozen=True)
-class Step:
-    """Where a solve is: its phase, and how far within it.
-
-    ``done`` and ``total`` count projects simulated; ``objective`` and ``bound`` are those of the search (``inf`` and
-    ``-inf`` before there are any), ``seconds`` how long it has run. The phase ``going on`` is told once where a
-    stopped search goes on, with what it had found so far.
-    """
-
-    phase: str
-    done: int = 0
-    total: int = 0
-    objective: float = np.inf
-    bound: float = -np.inf
-    seconds: float = 0.0
-
-
-StepCall = Callable[[Step], None]
-
-
-@dataclass
-class _Clock:
-    """Wall time by phase; tells whoever listens where the solve is."""
-
-    listen: StepCall | None
-    seconds: dict[str, float] = field(default_factory=dict)
-
-    @contextmanager
-    def phase(self, name: str) -> Iterator[None]:
-        begin = time.perf_counter()
-        self.tell(Step(name))
-        yield
-        self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - begin
-
-    def tell(self, step: Step) -> None:
-        if self.listen is not None:
-            self.listen(step)
 
 
 def init(target: str | PathLike[str], source: str = "eu_japan_ree") -> Path:
@@ -205,7 +177,7 @@ def solve(
         check_out(target)
     if not 0 <= gap < np.inf or (time_limit is not None and not time_limit > 0) or threads < 0:
         raise UsageError("gap and threads have to be at least 0, time_limit above 0")
-    clock = _Clock(progress)
+    clock = Clock(progress)
     with clock.phase("reading"):
         record, hashes = _read(case, scenarios, seed, overrides)
     _check_method(method)
@@ -235,6 +207,100 @@ def solve(
     return written
 
 
+def evaluate(
+    run: str | PathLike[str] | Run,
+    *,
+    scenarios: int = SCENARIOS,
+    seed: int | None = None,
+    level: float = 0.95,
+    threads: int = 0,
+    out: str | PathLike[str] | None = None,
+    progress: StepCall | None = None,
+) -> Evaluation:
+    """Measure the portfolio of a run on scenarios it was not chosen on, without and with the fund, with intervals.
+
+    Parameters
+    ----------
+    run : path or Run
+        A run folder, or what :func:`solve` returned.
+    scenarios : int
+        Fresh scenarios.
+    seed : int, optional
+        Their seed; derived from the run's own where it is not given. The run's own is refused.
+    level : float
+        Confidence level of the intervals.
+    threads : int
+        Threads; 0 takes all cores. They change no figure.
+    out : path, optional
+        Folder to write; nothing is written where it is not given.
+    progress : callable, optional
+        Called with a :class:`Step` as scenarios are measured.
+
+    Raises
+    ------
+    RunError
+        If the run folder is incomplete, edited or of another version, or the portfolio does not lead to what the run
+        says on its own scenarios.
+    UsageError
+        If an argument is out of range.
+    OutputError
+        If ``out`` exists or cannot be written; before any long work.
+    """
+    return out_of_sample(
+        run, scenarios=scenarios, seed=seed, level=level, threads=threads, out=out, clock=Clock(progress)
+    )
+
+
+def stress(
+    run: str | PathLike[str] | Run,
+    *,
+    events: Sequence[str] = (),
+    year: int | None = None,
+    scenarios: int = STRESSED,
+    seed: int | None = None,
+    threads: int = 0,
+    out: str | PathLike[str] | None = None,
+    progress: StepCall | None = None,
+) -> Stress:
+    """Put the portfolio of a run under stress, without and with the fund.
+
+    Parameters
+    ----------
+    run : path or Run
+        A run folder, or what :func:`solve` returned.
+    events : sequence of str
+        Named events of the case; all of them where none is given. Each is tried alone, beginning in January of every
+        year of the horizon, and on top of a sample, added to every scenario.
+    year : int, optional
+        When events begin on top of the sample; where it is not given, the start year of each that is worst alone.
+    scenarios, seed : int
+        The sample; its seed is derived from the run's own where it is not given.
+    threads : int
+        Threads; 0 takes all cores. They change no figure.
+    out : path, optional
+        Folder to write; nothing is written where it is not given.
+    progress : callable, optional
+        Called with a :class:`Step` as scenarios are measured.
+
+    Returns
+    -------
+    Stress
+        Events alone and on top; and N-1: every country that is the largest third-country supplier of a region, stage
+        and material, gone for a year, for every year of the horizon.
+
+    Raises
+    ------
+    RunError
+        If the run folder is incomplete, edited or of another version.
+    UsageError
+        If an argument is out of range, or the case has no such event.
+    OutputError
+        If ``out`` exists or cannot be written; before any long work.
+    """
+    ask = Ask(tuple(events), year, scenarios, seed, threads)
+    return stress_test(run, ask, out=out, clock=Clock(progress))
+
+
 def _check_method(method: str) -> None:
     """Refuse a method that cannot work before minutes of work."""
     if method not in METHODS:
@@ -260,7 +326,7 @@ def _read(
     return replace(case, settings=replace(case.settings, sampling=sampling)), {}
 
 
-def _assemble(case: Case, clock: _Clock) -> Assembly:
+def _assemble(case: Case, clock: Clock) -> Assembly:
     """Sample and put the programme together, in an order that does not depend on that of the files' rows."""
     canonical, settings = ordered(case), case.settings.sampling
     with clock.phase("sampling"):
@@ -272,7 +338,7 @@ def _assemble(case: Case, clock: _Clock) -> Assembly:
         )
 
 
-def _search(engine: Engine, assembly: Assembly, limits: Limits, clock: _Clock) -> Solution:
+def _search(engine: Engine, assembly: Assembly, limits: Limits, clock: Clock) -> Solution:
     """Solve, unless a project that must be supported cannot be."""
     if unsupportable(assembly.instance, assembly.left_out):
         raise NoPortfolioError(explain(assembly))
@@ -313,10 +379,11 @@ def _evaluate(case: Case, assembly: Assembly, solution: Solution, decision: Deci
         ledger=tables["ledger"],
         shortfall=tables["shortfall"],
         supply=tables["supply"],
+        benchmarks=tables["benchmarks"],
         scenarios=tables["scenarios"],
         budgets=tables["budgets"],
         limits=tables["limits"],
-        headline=build_headline(assembly, tables, without, with_fund, decision.public_cost(instance)),
+        headline=build_headline(assembly, tables, without, with_fund, decision),
         caveats=tuple(caveats(case, solution, gap, instance.scenarios.size)),
         seed=case.settings.sampling.seed,
         asked_gap=gap,
@@ -345,6 +412,10 @@ def _tables(assembly: Assembly, decision: Decision, without: Outcomes, with_fund
             ],
             ignore_index=True,
         ),
+        "benchmarks": pd.concat(
+            [benchmark_table(assembly, Decision(), WITHOUT), benchmark_table(assembly, decision, WITH)],
+            ignore_index=True,
+        ),
         "scenarios": scenario_table(instance, without, with_fund),
         "budgets": charges(instance, decision),
         "limits": limits_table(instance, decision),
@@ -361,7 +432,7 @@ def _confirm(
             f"the portfolio is worth {found:.9g} when measured again, but the engine says {solution.objective:.9g}"
         )
     nothing = objective(instance, Decision(), without)
-    if not instance.must and nothing < solution.bound and not _close(nothing, solution.bound):
+    if not instance.obliged and nothing < solution.bound and not _close(nothing, solution.bound):
         raise InternalError(
             f"supporting nothing is worth {nothing:.9g}, better than the bound {solution.bound:.9g} on every portfolio"
         )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import re
 import shlex
@@ -18,9 +17,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from portfolio import __version__
+from portfolio.commands.console import as_json_text, complain, debug_option, render, say
+from portfolio.commands.evaluate import evaluate
+from portfolio.commands.replicate import replicate
+from portfolio.commands.stress import stress
+from portfolio.commands.worth import worth
 
 if TYPE_CHECKING:
-    from portfolio.api import Run, Step
+    from portfolio.api import Step
     from portfolio.case import Case
 
 REPORT_TO = "the issue tracker of the project"
@@ -28,7 +32,6 @@ INTERRUPTED = 130
 """Exit code of Ctrl-C before there is a portfolio, as shells have it."""
 GOING_ON = "going on"
 """Phase in which a stopped search is taken up."""
-WIDTH = 100
 
 HELP = ["-h", "--help"]
 CONTEXT = {"help_option_names": HELP, "max_content_width": 80}
@@ -47,7 +50,7 @@ class Commands(click.Group):
         except (click.ClickException, click.exceptions.Exit, click.Abort):
             raise
         except KeyboardInterrupt:
-            _complain("Interrupted before there was a portfolio; nothing was written.")
+            complain("Interrupted before there was a portfolio; nothing was written.")
             ctx.exit(INTERRUPTED)
         except Exception as fault:
             ctx.exit(_explain(fault, debug="debug" in ctx.meta))
@@ -55,34 +58,22 @@ class Commands(click.Group):
 
 def _explain(fault: Exception, *, debug: bool) -> int:
     """Say what went wrong on stderr; return the exit code."""
-    from portfolio.api import CaseError, CheckpointError, NoPortfolioError, OutputError, UsageError
+    from portfolio.api import CaseError, CheckpointError, NoPortfolioError, OutputError, RunError, UsageError
 
-    if isinstance(fault, CaseError | CheckpointError | OutputError | UsageError):
-        _complain(str(fault))
+    if isinstance(fault, CaseError | CheckpointError | OutputError | RunError | UsageError):
+        complain(str(fault))
         return 2
     if isinstance(fault, NoPortfolioError):
-        _complain("No feasible portfolio; nothing was written.\n" + "\n".join(f"  {why}" for why in fault.reasons))
+        complain("No feasible portfolio; nothing was written.\n" + "\n".join(f"  {why}" for why in fault.reasons))
         return 4
     if debug:
-        _complain("".join(traceback.format_exception(fault)).rstrip())
+        complain("".join(traceback.format_exception(fault)).rstrip())
     message = " ".join(str(fault).split()) or "no message"
     hint = "" if debug else "; --debug shows where"
-    _complain(f"Internal error, please report to {REPORT_TO}: {type(fault).__name__}: {message}{hint}")
+    complain(f"Internal error, please report to {REPORT_TO}: {type(fault).__name__}: {message}{hint}")
     return 1
 
 
-def _complain(message: str) -> None:
-    click.echo(message, err=True)
-
-
-def _keep_debug(ctx: click.Context, _: click.Parameter, value: bool) -> None:
-    if value:
-        ctx.meta["debug"] = True
-
-
-debug_option = click.option(
-    "--debug", is_flag=True, expose_value=False, callback=_keep_debug, help="Show where an internal error arose."
-)
 set_option = click.option(
     "--set",
     "overrides",
@@ -100,6 +91,10 @@ def main() -> None:
 
     \b
     portfolio solve inputs/eu_japan_ree      the shipped case
+    portfolio evaluate results/RUN           is its portfolio as good as it looks?
+    portfolio replicate results/RUN          how far is it from the best there is?
+    portfolio worth results/RUN              what are stochastics worth to it?
+    portfolio stress results/RUN             what if an embargo comes on top?
     portfolio init mycase                    a copy of it to change
     portfolio validate mycase                is it sound?
 
@@ -130,7 +125,7 @@ def init(directory: Path, source: str | None, empty: bool) -> None:
         folder = api.init(directory, EMPTY if empty else source or "eu_japan_ree")
     except (ValueError, OSError) as fault:
         raise click.UsageError(str(fault)) from None
-    _say(f"{folder} is ready. Next: portfolio validate {folder}\n")
+    say(f"{folder} is ready. Next: portfolio validate {folder}\n")
 
 
 @main.command()
@@ -152,11 +147,11 @@ def validate(ctx: click.Context, case: str, overrides: tuple[str, ...], as_json:
         found = api.validate(case, overrides)
     except api.CaseError as fault:
         if as_json:
-            _say(_json({"valid": False, "problems": [asdict(p) for p in fault.problems]}))
+            say(as_json_text({"valid": False, "problems": [asdict(p) for p in fault.problems]}))
         else:
-            _complain(str(fault))
+            complain(str(fault))
         ctx.exit(2)
-    _say(_json({"valid": True, "problems": []}) if as_json else f"{case} is sound: {_sizes(found)}.\n")
+    say(as_json_text({"valid": True, "problems": []}) if as_json else f"{case} is sound: {_sizes(found)}.\n")
 
 
 def _sizes(case: Case) -> str:
@@ -215,6 +210,7 @@ def solve(
     """
     from portfolio import api
     from portfolio.report.resume import checkpoint_of
+    from portfolio.report.summary import summary
 
     target = _target(case, overrides, out, options)
     kept, again = checkpoint_of(target), _again(ctx, target)
@@ -225,11 +221,11 @@ def solve(
     except KeyboardInterrupt:
         if not kept.exists():
             raise
-        _complain(f"Interrupted; the search so far is kept in {kept}. To go on:\n  {again}")
+        complain(f"Interrupted; the search so far is kept in {kept}. To go on:\n  {again}")
         ctx.exit(INTERRUPTED)
-    _say(_json(run.summary()) if as_json else _summary(run))
+    say(as_json_text(run.summary()) if as_json else render(summary(run)))
     if run.checkpoint is not None:
-        _complain(f"Stopped before the gap was reached; the search is kept in {kept}. To go on:\n  {again}")
+        complain(f"Stopped before the gap was reached; the search is kept in {kept}. To go on:\n  {again}")
     ctx.exit(run.exit_code)
 
 
@@ -279,43 +275,6 @@ def _target(case: str, overrides: tuple[str, ...], out: Path | None, options: di
     return target
 
 
-def _json(data: dict[str, Any]) -> str:
-    return json.dumps(data, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
-
-
-def _summary(run: Run) -> str:
-    """Render the summary of a run as text for stdout, at most :data:`WIDTH` columns wide."""
-    from rich.console import Console
-
-    from portfolio.report.summary import summary
-
-    console = Console(highlight=False, soft_wrap=False)
-    console.width = min(WIDTH, console.width) if console.is_terminal else WIDTH
-    with console.capture() as captured:
-        console.print(summary(run))
-    lines = (line.rstrip() for line in captured.get().splitlines())
-    return "\n".join(lines) + "\n"
-
-
-PLAIN = str.maketrans({"→": ">", "−": "-", "─": "-", "≤": "<", "…": "."})
-"""What to write where stdout cannot show a character."""
-
-
-def _say(text: str) -> None:
-    """Write to stdout; a reader that has gone away (``| head``) is no error."""
-    encoding = sys.stdout.encoding or "utf-8"
-    try:
-        text.encode(encoding)
-    except UnicodeEncodeError:
-        text = text.translate(PLAIN).encode(encoding, "replace").decode(encoding)
-    try:
-        sys.stdout.write(text)
-        sys.stdout.flush()
-    except BrokenPipeError:
-        # Python flushes stdout once more at exit, which would complain.
-        sys.stdout = Path("/dev/null").open("w")  # noqa: SIM115
-
-
 @contextmanager
 def _progress(kept: Path) -> Iterator[Callable[[Step], None]]:
     """Say that a stopped search goes on; and on a terminal what the solve is doing."""
@@ -323,7 +282,7 @@ def _progress(kept: Path) -> Iterator[Callable[[Step], None]]:
 
     console = Console(stderr=True)
     if not console.is_terminal:
-        yield lambda step: _complain(_going_on(step, kept)) if step.phase == GOING_ON else None
+        yield lambda step: complain(_going_on(step, kept)) if step.phase == GOING_ON else None
         return
     with console.status("reading") as status:
 
@@ -361,6 +320,11 @@ def _standing(step: Step) -> str:
             text += f", bound {step.bound:,.4g}, gap {gap:.1%}"
     return text
 
+
+main.add_command(evaluate)
+main.add_command(replicate)
+main.add_command(stress)
+main.add_command(worth)
 
 if __name__ == "__main__":
     main()

@@ -442,12 +442,36 @@ def side_cost(lp: Program, i: Any, s: int) -> Affine:
 # Solving -------------------------------------------------------------------------------------------------------------
 
 
+def _benchmarks(lp: Program, i: Any) -> Affine:
+    """(8a); returns what is paid for what is missing."""
+    for name, b in i.benchmarks.items():
+        lp.add("miss", name, upper=0.0 if b.penalty is None else np.inf)
+        gained = [(-float(gain), var("select", *key)) for key, gain in b.gain_tpy.items()]
+        lp.le("8a", *gained, (-1.0, var("miss", name)), (b.need_tpy, {ONE: 1.0}))
+    return combine((b.penalty or 0.0, var("miss", name)) for name, b in i.benchmarks.items())
+
+
+def _payout_tail(lp: Program, i: Any) -> None:
+    """(7c): a member's payouts in the mean of the worst scenarios, as a maximum over weights of scenarios, dualised."""
+    for f, limit in i.payout_limit.items():
+        paid = {s: [float(x) for x in i.payouts[s]] for s in i.shares if s[0] == f and s in i.payouts}
+        size = max((len(x) for x in paid.values()), default=0)
+        lp.add("payout_eta", f)
+        for n in range(size):
+            lp.add("payout_excess", f, n)
+            payout = combine((x[n], var("share", *s)) for s, x in paid.items())
+            lp.le("7c", (1.0, payout), (-1.0, var("payout_eta", f)), (-1.0, var("payout_excess", f, n)))
+        beyond = [(1.0 / (size * (1.0 - i.payout_level)), var("payout_excess", f, n)) for n in range(size)]
+        lp.le("7c", (1.0, var("payout_eta", f)), *beyond, (-float(limit), {ONE: 1.0}))
+
+
 def whole_program(i: Any) -> Program:
     """First stage, every scenario, mean and CVaR of what each scenario costs, public cost."""
     lp = Program()
     first_stage_columns(lp, i)
     first_stage_rows(lp, i)
-    parts: list[tuple[float, Affine]] = [(i.cost_weight, public_cost(lp, i))]
+    parts: list[tuple[float, Affine]] = [(i.cost_weight, public_cost(lp, i)), (1.0, _benchmarks(lp, i))]
+    _payout_tail(lp, i)
     probability = [float(p) for p in i.scenarios.probability]
     weight, level = float(i.cvar_weight), float(i.cvar_level)
     lp.add("eta")
@@ -578,7 +602,20 @@ def objective_value(i: Any, decision: Any) -> float:
     totals = [recourse_value(i, decision, s)[1]["total"] for s in range(len(i.scenarios.probability))]
     p, risk = i.scenarios.probability, float(i.cvar_weight)
     tail = tail_mean(totals, p, i.cvar_level) if risk > 0 else 0.0
-    return (1.0 - risk) * float(p @ np.array(totals)) + risk * tail + i.cost_weight * cost_value(i, decision)
+    missed = sum((b.penalty or 0.0) * max(0.0, _missing(b, decision)) for b in i.benchmarks.values())
+    mean = (1.0 - risk) * float(p @ np.array(totals))
+    return mean + risk * tail + i.cost_weight * cost_value(i, decision) + missed
+
+
+def _missing(benchmark: Any, decision: Any) -> float:
+    return float(benchmark.need_tpy - sum(benchmark.gain_tpy.get(k, 0.0) * x for k, x in decision.select.items()))
+
+
+def payout_tail(i: Any, decision: Any, member: str) -> float:
+    """CVaR of a member's payouts over the equally likely scenarios of the cost sample, USD M."""
+    paid = sum(i.payouts[s] * x for s, x in decision.share.items() if s[0] == member and s in i.payouts)
+    values = np.atleast_1d(np.asarray(paid, dtype=float))
+    return tail_mean(values, np.full(values.size, 1.0 / values.size), i.payout_level)
 
 
 def violations(i: Any, decision: Any, tolerance: float = 1e-6) -> list[tuple[str, float]]:
@@ -593,4 +630,10 @@ def violations(i: Any, decision: Any, tolerance: float = 1e-6) -> list[tuple[str
         value = _value(row, known)
         if value > tolerance or (equal and value < -tolerance):
             out.append((number, value))
+    for name, b in i.benchmarks.items():
+        if b.penalty is None and _missing(b, decision) > tolerance:
+            out.append((f"8a {name}", _missing(b, decision)))
+    for f, limit in i.payout_limit.items():
+        if payout_tail(i, decision, f) > limit + tolerance:
+            out.append((f"7c {f}", payout_tail(i, decision, f) - limit))
     return out

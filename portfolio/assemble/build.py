@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, cast
 
@@ -10,10 +10,11 @@ import numpy as np
 import numpy.typing as npt
 
 from models import Instance, Scenarios
-from models.instance import ShareKey
+from models.instance import OptionKey, ShareKey
 from portfolio.assemble import supply
 from portfolio.assemble.affordable import without_impossible
-from portfolio.assemble.options import Choice, LeftOut, choices
+from portfolio.assemble.benchmarks import Domestic, counted_benchmarks, domestic
+from portfolio.assemble.options import Choice, LeftOut, choices, required
 from portfolio.assemble.pricing import Report, priced
 from portfolio.assemble.production import produce
 from portfolio.case.records import Case
@@ -31,7 +32,7 @@ class Assembly:
 
     ``choices`` holds the financing behind every option by (project, structure); ``commitments`` what a unit of every
     share costs under each convention; ``left_out`` what may not be chosen and why; ``incumbents`` the mean offer of
-    each supplier by year, t/y.
+    each supplier by year, t/y; ``domestic`` what benchmarks are about, None where the case names no region for them.
     """
 
     case: Case
@@ -43,14 +44,34 @@ class Assembly:
     commitments: Mapping[ShareKey, Commitment]
     left_out: tuple[LeftOut, ...]
     incumbents: Array
+    domestic: Domestic | None = None
 
 
-def assemble(case: Case, drivers: Drivers, cost_drivers: Drivers, report: Report | None = None) -> Assembly:
-    """Build the programme of a case on a sample; charges come from ``cost_drivers``, a sample of their own."""
+def assemble(
+    case: Case,
+    drivers: Drivers,
+    cost_drivers: Drivers,
+    report: Report | None = None,
+    *,
+    only: Collection[OptionKey] | None = None,
+) -> Assembly:
+    """Build the programme of a case on a sample; charges come from ``cost_drivers``, a sample of their own.
+
+    With ``only`` the programme has these options and no others, whether or not they yield anything on this sample:
+    what a portfolio chosen on another sample leads to on this one. Their financing and charges are the same as in the
+    whole programme, since neither depends on the sample.
+
+    Raises
+    ------
+    ValueError
+        Where one of ``only`` is no option of the case.
+    """
     price = expected_price(case)
     kept, left = choices(case, price)
+    if only is not None:
+        kept = required(case, kept, left, only)
     by_key = {(c.project.project, c.structure.structure): c for c in kept}
-    costs = priced(case, kept, drivers, cost_drivers, report)
+    costs = priced(case, kept, drivers, cost_drivers, report, only=only)
     offers = supply.incumbents(case, drivers)
     instance = Instance(
         **_labels(case),
@@ -58,21 +79,18 @@ def assemble(case: Case, drivers: Drivers, cost_drivers: Drivers, report: Report
         **_arrays(case, price),
         options=costs.options,
         shares=costs.shares,
+        payouts=costs.payouts,
         scenarios=_scenarios(case, drivers, offers),
     )
     # What cannot be had is not simulated on the sample: plants come last.
-    instance, impossible = without_impossible(instance)
-    made = produce(case, instance.options, by_key, drivers, price)
-    filled = replace(
-        instance.scenarios,
-        output=cast(Array, made.output),
-        contracted=cast(Array, made.contracted),
-        unaided=made.unaided,
-        lost=made.lost,
-    )
+    instance, impossible = without_impossible(instance) if only is None else (instance, ())
+    instance = _with_plants(case, instance, by_key, drivers, price)
+    at_home = domestic(case, drivers)
+    # Benchmarks are about means over the scenarios a portfolio is chosen on.
+    counted = counted_benchmarks(case, at_home, instance) if only is None else {}
     return Assembly(
         case=case,
-        instance=replace(instance, scenarios=filled),
+        instance=replace(instance, benchmarks=counted),
         drivers=drivers,
         cost_drivers=cost_drivers,
         price=price,
@@ -80,7 +98,36 @@ def assemble(case: Case, drivers: Drivers, cost_drivers: Drivers, report: Report
         commitments={key: costs.commitments[key] for key in instance.shares},
         left_out=left + costs.left_out + impossible,
         incumbents=offers.by_supplier,
+        domestic=at_home,
     )
+
+
+def resampled(assembly: Assembly, drivers: Drivers) -> Assembly:
+    """Return the same programme, options, charges and benchmarks counted, on other scenarios."""
+    case, offers = assembly.case, supply.incumbents(assembly.case, drivers)
+    instance = replace(assembly.instance, scenarios=_scenarios(case, drivers, offers))
+    return replace(
+        assembly,
+        instance=_with_plants(case, instance, assembly.choices, drivers, assembly.price),
+        drivers=drivers,
+        incumbents=offers.by_supplier,
+        domestic=domestic(case, drivers),
+    )
+
+
+def _with_plants(
+    case: Case, instance: Instance, choices: Mapping[tuple[str, str], Choice], drivers: Drivers, price: Array
+) -> Instance:
+    """Fill in what projects yield in each scenario, under every option and without support."""
+    made = produce(case, instance.options, choices, drivers, price)
+    filled = replace(
+        instance.scenarios,
+        output=cast(Array, made.output),
+        contracted=cast(Array, made.contracted),
+        unaided=made.unaided,
+        lost=made.lost,
+    )
+    return replace(instance, scenarios=filled)
 
 
 def _labels(case: Case) -> dict[str, Any]:
@@ -113,6 +160,10 @@ def _rules(case: Case) -> dict[str, Any]:
         "admin_usd_m": case.settings.finance.admin_usd_m,
         "budget": {(b.member, b.window): b.budget_usd_m for b in case.budgets},
         "liquidity": _liquidity(case),
+        "payout_limit": {
+            m.member: m.payout_cvar_limit_usd_m for m in case.members if m.payout_cvar_limit_usd_m is not None
+        },
+        "payout_level": policy.payout_cvar_level,
         "relend": policy.relend,
         "must": frozenset(policy.must),
         "private_minimum": policy.private_minimum,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -82,6 +82,28 @@ def choices(case: Case, expected_price: Array) -> tuple[tuple[Choice, ...], tupl
                 mine.append(found)
         kept += mine
     return tuple(kept), tuple(left)
+
+
+def required(
+    case: Case, kept: tuple[Choice, ...], left: tuple[LeftOut, ...], only: Collection[OptionKey]
+) -> tuple[Choice, ...]:
+    """Return the choices behind given options, in their usual order.
+
+    Raises
+    ------
+    ValueError
+        Where one of them is no option of the case; it says why.
+    """
+    held = {(c.project.project, c.structure.structure) for c in kept}
+    reasons = {(item.project, item.structure): item.why for item in left}
+    for project, structure, window in sorted(only):
+        if window not in case.windows:
+            raise ValueError(f"{project}: the case has no window {window}")
+        if (project, structure) not in held:
+            why = reasons.get((project, structure)) or reasons.get((project, "*")) or "the case has no such option"
+            raise ValueError(f"{project} cannot be financed as {structure}: {why}")
+    wanted = {key[:2] for key in only}
+    return tuple(c for c in kept if (c.project.project, c.structure.structure) in wanted)
 
 
 def _choice(case: Case, project: Project, structure: Structure, price: Array) -> Choice | str:

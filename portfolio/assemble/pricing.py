@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass, field, replace
 
 from models import Option, Share
-from models.instance import OptionKey, ShareKey
+from models.instance import Array, OptionKey, ShareKey
 from portfolio.assemble.options import NEGLIGIBLE, Choice, LeftOut, option
 from portfolio.case.records import Case
 from portfolio.case.tables import Eligibility, Instrument, Project
-from portfolio.finance.charges import cash_flows, commitments
+from portfolio.finance.charges import cash_flows, commitments, present_payouts
 from portfolio.finance.closing import supported
 from portfolio.finance.contracts import Market, market
 from portfolio.finance.simulate import may_yield, paths
@@ -24,12 +24,16 @@ Report = Callable[[str, int, int], None]
 
 @dataclass(frozen=True)
 class Priced:
-    """Options with an effect within the horizon, their shares and what these cost; what is left out and why."""
+    """Options with an effect within the horizon, their shares and what these cost; what is left out and why.
 
-    options: dict[OptionKey, Option]
-    shares: dict[ShareKey, Share]
-    commitments: dict[ShareKey, Commitment]
-    left_out: tuple[LeftOut, ...]
+    ``payouts`` holds what a unit share pays out in each scenario of the cost sample, of members with a limit (7c).
+    """
+
+    options: dict[OptionKey, Option] = field(default_factory=dict)
+    shares: dict[ShareKey, Share] = field(default_factory=dict)
+    commitments: dict[ShareKey, Commitment] = field(default_factory=dict)
+    payouts: dict[ShareKey, Array] = field(default_factory=dict)
+    left_out: tuple[LeftOut, ...] = ()
 
 
 def by_project(kept: tuple[Choice, ...]) -> dict[str, list[Choice]]:
@@ -41,10 +45,19 @@ def by_project(kept: tuple[Choice, ...]) -> dict[str, list[Choice]]:
 
 
 def priced(
-    case: Case, kept: tuple[Choice, ...], drivers: Drivers, cost_drivers: Drivers, report: Report | None
+    case: Case,
+    kept: tuple[Choice, ...],
+    drivers: Drivers,
+    cost_drivers: Drivers,
+    report: Report | None,
+    *,
+    only: Collection[OptionKey] | None = None,
 ) -> Priced:
-    """Price every share of every option on the cost sample; leave out options that yield nothing in the horizon."""
-    found = Priced({}, {}, {}, ())
+    """Price every share of every option on the cost sample; leave out options that yield nothing in the horizon.
+
+    Where ``only`` these options are wanted, they stay even if they yield nothing on this sample.
+    """
+    found = Priced()
     late: list[LeftOut] = []
     prices = market(case, cost_drivers)
     groups = list(by_project(kept).values())
@@ -53,26 +66,34 @@ def priced(
     told("simulating projects", done, total)
 
     for group in groups:
-        part = _project(case, group, drivers, cost_drivers, prices)
+        part = _project(case, group, drivers, cost_drivers, prices, only)
         found.options.update(part.options)
         found.shares.update(part.shares)
         found.commitments.update(part.commitments)
+        found.payouts.update(part.payouts)
         late += part.left_out
         done += len(group) * len(case.windows)
         told("simulating projects", done, total)
-    return Priced(found.options, found.shares, found.commitments, tuple(late))
+    return replace(found, left_out=tuple(late))
 
 
 def _say_nothing(phase: str, done: int, total: int) -> None:
     """Report to nobody."""
 
 
-def _project(case: Case, choices: list[Choice], drivers: Drivers, cost_drivers: Drivers, prices: Market) -> Priced:
+def _project(
+    case: Case,
+    choices: list[Choice],
+    drivers: Drivers,
+    cost_drivers: Drivers,
+    prices: Market,
+    only: Collection[OptionKey] | None,
+) -> Priced:
     """Price all options of one project."""
     project = choices[0].project
-    found = Priced({}, {}, {}, ())
-    late = {v for v in case.windows if not _yields(case, project, v, drivers)}
-    timed = [(c, v) for c in choices for v in case.windows]
+    found = Priced()
+    late = {v for v in case.windows if only is None and not _yields(case, project, v, drivers)}
+    timed = [(c, v) for c in choices for v in case.windows if only is None or _key(c, v) in only]
     left = tuple(
         LeftOut(project.project, c.structure.structure, f"closing in {v} it yields nothing within the horizon")
         for c, v in timed
@@ -80,13 +101,20 @@ def _project(case: Case, choices: list[Choice], drivers: Drivers, cost_drivers: 
     )
     timed = [(c, v) for c, v in timed if v not in late]
     if not timed:
-        return Priced({}, {}, {}, left)
+        return Priced(left_out=left)
     closings = [supported(case, project, c.structure, c.financing, v, cost_drivers) for c, v in timed]
     for (choice, window), path in zip(timed, paths(case, project, closings, cost_drivers, prices), strict=True):
-        found.options[project.project, choice.structure.structure, window] = option(case, choice, window)
+        found.options[_key(choice, window)] = option(case, choice, window)
         for key, share, cost in _shares(case, choice, window, path):
             found.shares[key], found.commitments[key] = share, cost
-    return Priced(found.options, found.shares, found.commitments, left)
+        for key, paid in _payouts(case, choice, window, path):
+            if key in found.shares:
+                found.payouts[key] = paid
+    return replace(found, left_out=left)
+
+
+def _key(choice: Choice, window: int) -> OptionKey:
+    return choice.project.project, choice.structure.structure, window
 
 
 def _yields(case: Case, project: Project, window: int, drivers: Drivers) -> bool:
@@ -113,6 +141,21 @@ def _shares(case: Case, choice: Choice, window: int, path: PlantPath) -> Iterato
             repaid_usd_m=_repaid(case, choice, instrument, path),
         )
         yield (eligible.member, project.project, instrument.instrument, structure.structure, window), share, cost
+
+
+def _payouts(case: Case, choice: Choice, window: int, path: PlantPath) -> Iterator[tuple[ShareKey, Array]]:
+    """Yield the payouts of a unit share by scenario, for members with a limit on their tail (7c)."""
+    limited = {m.member for m in case.members if m.payout_cvar_limit_usd_m is not None}
+    by_instrument: dict[str, Array] = {}
+    for eligible, instrument in choice.seats:
+        if eligible.member in limited:
+            name = instrument.instrument
+            if name not in by_instrument:
+                by_instrument[name] = present_payouts(case, choice.financing, path, instrument)
+            yield (
+                (eligible.member, choice.project.project, name, choice.structure.structure, window),
+                by_instrument[name],
+            )
 
 
 def _useful(choice: Choice, instrument: Instrument) -> bool:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from portfolio.case.draft import Draft, Row
 from portfolio.case.problems import Problem
 from portfolio.case.records import matches
+from portfolio.case.settings import BENCHMARKS
 
 _ANY = ("*",)
 
@@ -29,6 +30,7 @@ def check_rows(draft: Draft) -> Iterator[Problem]:
         if not re.fullmatch(r"[A-Z]{3}", row.get("country")):
             yield row.problem("country", "not an ISO 3166 code of three letters", "write it such as AUS or JPN")
     yield from _check_lists(draft)
+    yield from _check_benchmarks(draft)
 
 
 def _check_demand(draft: Draft) -> Iterator[Problem]:
@@ -150,3 +152,36 @@ def _check_lists(draft: Draft) -> Iterator[Problem]:
     both = [p for p in draft.names("projects") if matches(must, p) and matches(never, p)]
     if both:
         yield policy.problem("never", f"{', '.join(both)} also in must", "remove it from one of the two lists")
+
+
+def _check_benchmarks(draft: Draft) -> Iterator[Problem]:
+    """Benchmarks need a region, a year of the horizon and stages in the order of the chain; each counts once."""
+    section = draft.settings.get("benchmarks")
+    if section is None:
+        return
+    if not section.get("region"):
+        for key in ("require", "penalise"):
+            if section.get(key):
+                yield section.problem(key, "benchmarks without a region", "give benchmarks.region, or leave it empty")
+        return
+    lists = [section.get(key) or () for key in ("require", "penalise")]
+    both = [name for name in BENCHMARKS if all(matches(named, name) for named in lists)]
+    if both:
+        yield section.problem("penalise", f"{', '.join(both)} also in require", "remove it from one of the two lists")
+    horizon, year = draft.horizon(), section.get("year")
+    if horizon and year is not None and not horizon[0] <= year <= horizon[1]:
+        why = f"outside the horizon {horizon[0]}-{horizon[1]}"
+        yield section.problem("year", why, "give a year of the horizon, or leave benchmarks.region empty")
+    yield from _check_benchmark_stages(draft, section)
+
+
+def _check_benchmark_stages(draft: Draft, section: Row) -> Iterator[Problem]:
+    """Extraction comes before processing."""
+    chain = [r.get("stage") for r in sorted(draft.each("stages", "stage", "order"), key=lambda r: int(r.get("order")))]
+    if not draft.known("stages") or len(chain) < 2:
+        return
+    extraction = section.get("extraction_stage") or chain[0]
+    processing = section.get("processing_stage") or chain[1]
+    if extraction in chain and processing in chain and chain.index(extraction) >= chain.index(processing):
+        why = f"{processing} does not come after {extraction}, the stage of extraction"
+        yield section.problem("processing_stage", why, "name a later stage of the chain")

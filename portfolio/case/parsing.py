@@ -128,6 +128,9 @@ def check_bounds(column: Column, value: Any) -> None:
         raise CellError("an empty list", "name at least one, or * for all")
     elif column.kind == "list" and "*" in value and len(value) > 1:
         raise CellError("* beside names", "write * alone, which means all, or the names alone")
+    elif column.kind == "list" and column.choices and not set(value) <= {"*", *column.choices}:
+        wrong = next(word for word in value if word not in column.choices)
+        raise CellError(f"{wrong!r} is not one of the words allowed", _words(wrong, list(column.choices)))
     elif column.kind == "list" and len(set(value)) < len(value):
         raise CellError("a name twice in the list", "name each once")
     elif column.kind in ("number", "integer"):

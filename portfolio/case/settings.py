@@ -98,6 +98,50 @@ class Policy:
     stock_loss: float = share("share of the stockpile lost a year", default=0.0)
     stock_cost: float = amount("cost of holding a year, as a share of value", unit="1/y", default=0.02)
     relend: bool = setting("flag", "repayments may be committed again", unit="", default=False)
+    payout_cvar_level: float = setting(
+        "number",
+        "level of the CVaR that `members.payout_cvar_limit_usd_m` limits",
+        unit="fraction",
+        default=0.95,
+        lower=0.0,
+        upper=0.9999,
+    )
+
+
+BENCHMARKS = ("extraction", "processing", "recycling")
+"""Benchmarks on domestic capacity, which may be required or penalised."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Benchmarks:
+    """Section ``[benchmarks]``: targets of one region, those of the European Critical Raw Materials Act by default."""
+
+    region: str = setting("text", "region they are reported for; empty: none", default="", refers="regions")
+    year: int = setting("integer", "year of the targets", unit="year", default=2030)
+    extraction: float = share("least domestic extraction over consumption", default=0.10)
+    processing: float = share("least domestic processing over consumption", default=0.40)
+    recycling: float = share("least domestic recycling over consumption", default=0.25)
+    third_country: float = share("most of consumption at a stage from one third country", default=0.65)
+    extraction_stage: str = setting(
+        "text", "product form of extraction; empty: the first stage", default="", refers="stages"
+    )
+    processing_stage: str = setting(
+        "text", "product form of processing; empty: the second stage", default="", refers="stages"
+    )
+    embedded: bool = setting(
+        "flag", "what is demanded in forms after processing counts as consumption too", unit="", default=False
+    )
+    require: tuple[str, ...] = setting(
+        "list", "benchmarks that mean domestic capacity has to meet, for every material", default=(), choices=BENCHMARKS
+    )
+    penalise: tuple[str, ...] = setting(
+        "list", "benchmarks of which what is missing costs `penalty` in the objective", default=(), choices=BENCHMARKS
+    )
+    penalty: float = amount(
+        "what a t/y missing costs, times the weight of the material; only with penalise",
+        unit="weighted t per t/y",
+        default=1.0,
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -218,6 +262,7 @@ class Settings:
     risk: Risk = field(default_factory=Risk)
     sampling: Sampling = field(default_factory=Sampling)
     policy: Policy = field(default_factory=Policy)
+    benchmarks: Benchmarks = field(default_factory=Benchmarks)
     alliance: Alliance = field(default_factory=Alliance)
     finance: Finance = field(default_factory=Finance)
 
@@ -234,6 +279,7 @@ SECTIONS: dict[str, type[Any]] = {
     "risk": Risk,
     "sampling": Sampling,
     "policy": Policy,
+    "benchmarks": Benchmarks,
     "alliance": Alliance,
     "finance": Finance,
 }

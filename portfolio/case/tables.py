@@ -25,6 +25,11 @@ class Member:
     min_ticket_usd_m: float = amount(
         "least charge to its budget in a project it takes part in", unit="USD M", default=0.0
     )
+    payout_cvar_limit_usd_m: float | None = amount(
+        "most that the CVaR of its payouts, present value, may be (`policy.payout_cvar_level`); empty: no limit",
+        unit="USD M",
+        default=None,
+    )
     source: str = provenance()
     confidence: str = confidence()
 
@@ -132,6 +137,7 @@ class Supplier:
     stage: str = column("text", "product form it supplies", refers="stages", key=True)
     material: str = column("text", "of what", refers="materials", key=True)
     capacity_tpy: float = amount("most it supplies to the region", unit="t/y")
+    recycled: float = share("part of it made from scrap", default=0.0)
     share: float | None = share("share of the region's demand it supplies; empty: its capacity", default=None)
     first_year: int | None = column("integer", "first year of supply; empty: always", unit="year", default=None)
     last_year: int | None = column("integer", "last year of supply; empty: always", unit="year", default=None)
@@ -247,6 +253,7 @@ class ProjectOutput:
     capacity_tpy: float = column("number", "nameplate output", unit="t/y", above=0.0)
     payable: float = amount("revenue as a share of the oxide price, or of the spread it keeps", unit="fraction")
     fee_usd_kg: float = amount("revenue per kg on top: toll or conversion margin", unit="USD/kg oxide", default=0.0)
+    recycled: float = share("part of it made from scrap", default=0.0)
     precommitted: float = share("share of output already promised", default=0.0)
     precommitted_region: str = column(
         "text", "region it is promised to; empty: elsewhere", default="", refers="regions"
@@ -352,6 +359,9 @@ class Country:
 
     country: str = column("text", "ISO 3166 code of three letters", key=True)
     name: str = column("text", "name", default="")
+    home: str = column(
+        "text", "region it belongs to; empty: a third country to all of them", default="", refers="regions"
+    )
     premium: float = amount("add-on to private interest rates", unit="1/y", default=0.0)
     market_access: float | None = share(
         "share of output sold on the open market that each region can buy; empty: the region's", default=None

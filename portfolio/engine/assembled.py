@@ -9,13 +9,13 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
-from models import Instance
+from models import Decision, Instance
 from models.build import build_first_stage
 from models.instance import OptionKey
 from portfolio.assemble.affordable import knapsack_rows, least_charges
 from portfolio.engine.compile import Compiled, compile_model
 from portfolio.engine.fingerprint import digest
-from portfolio.engine.highs import LinearProgram
+from portfolio.engine.highs import Array, LinearProgram
 from portfolio.engine.programme import Branch, Choice, TwoStage
 from portfolio.engine.template import Template, compile_template
 
@@ -27,6 +27,17 @@ class Arrays:
     programme: TwoStage
     first: Compiled
     template: Template
+
+    def point(self, instance: Instance, decision: Decision) -> Array:
+        """First-stage columns under a decision of the instance, with what follows from it: benchmarks missed (8a).
+
+        Columns of (7c) are left at zero: they cost nothing.
+        """
+        x = self.first.values(decision)
+        for column, (name, index) in enumerate(self.first.columns):
+            if name == "miss" and instance.benchmarks[index].penalty is not None:
+                x[column] = instance.benchmarks[index].missing(decision.select)
+        return x
 
 
 def compile_instance(instance: Instance) -> Arrays:
@@ -58,6 +69,33 @@ def compile_instance(instance: Instance) -> Arrays:
         digest=lambda: digest(instance),
     )
     return Arrays(programme, first, template)
+
+
+def compile_for_any(instance: Instance) -> Arrays:
+    """Compile a programme for any sample of its options; :func:`rebound` gives it one.
+
+    :func:`compile_instance` leaves out terms whose data are zero in all scenarios of the instance, which another
+    sample may hold; here nothing is left out.
+    """
+    s = instance.scenarios
+    every = replace(
+        s.take(np.zeros(1, dtype=np.int64)),
+        output=np.ones((1, *s.output.shape[1:])),
+        contracted=np.ones((1, *s.contracted.shape[1:])),
+        unaided=np.ones((1, *s.unaided.shape[1:])),
+    )
+    return compile_instance(replace(instance, scenarios=every))
+
+
+def rebound(arrays: Arrays, instance: Instance) -> Arrays:
+    """Return arrays from :func:`compile_for_any` with the scenarios of an instance that has the same options."""
+    programme = replace(
+        arrays.programme,
+        probability=instance.scenarios.probability,
+        data=lambda which: arrays.template.gather(instance, which),
+        digest=lambda: digest(instance),
+    )
+    return replace(arrays, programme=programme)
 
 
 def _with_knapsacks(instance: Instance, first: LinearProgram, at: dict[tuple[str, Any], int]) -> LinearProgram:

@@ -43,7 +43,7 @@ class Benders:
         nothing = zero_start(programme)
         starts = [] if nothing is None else [nothing]
         if start is not None:
-            starts.append(arrays.first.values(start))
+            starts.append(arrays.point(instance, start))
         left = None if limits.time_limit_s is None else limits.time_limit_s - built
         found = minimise(
             programme,

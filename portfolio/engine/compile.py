@@ -55,9 +55,23 @@ class Compiled:
         return Decision(**values)
 
     def values(self, decision: Decision) -> Array:
-        """Values of the first-stage columns under a decision, in the order of :attr:`first_stage`."""
-        parts: dict[str, Mapping[Any, float]] = {name: getattr(decision, name) for name in NAMES}
-        return np.array([parts[self.columns[c][0]].get(self.columns[c][1], 0.0) for c in self.first_stage])
+        """Values of all columns under a decision; zero for those that are not in a decision.
+
+        What follows from a decision (variables of risk, of benchmarks missed) is left at zero: no recourse reads it.
+        """
+        x = np.zeros(len(self.columns))
+        for name in NAMES:
+            held: Mapping[Any, float] = getattr(decision, name)
+            for index, value in held.items():
+                column = self._place.get((name, index))
+                if column is not None:
+                    x[column] = value
+        return x
+
+    @cached_property
+    def _place(self) -> dict[tuple[str, Any], int]:
+        """Column of every first-stage variable that a decision holds."""
+        return {self.columns[c]: int(c) for c in self.first_stage}
 
 
 def _owner(path: str) -> int:

@@ -38,7 +38,7 @@ class ExtensiveForm:
         compiled = compile_model(build_extensive_form(instance))
         built = time.perf_counter() - begin
         left = None if limits.time_limit_s is None else limits.time_limit_s - built
-        if start is None and not instance.must:
+        if start is None and not instance.obliged:
             start = Decision()
         columns = compiled.first_stage.astype(np.int32)
         result = solve(
@@ -46,7 +46,7 @@ class ExtensiveForm:
             gap=limits.gap,
             time_limit_s=left,
             threads=limits.threads,
-            start=None if start is None else (columns, compiled.values(start)),
+            start=None if start is None else (columns, compiled.values(start)[columns]),
             progress=None if progress is None else _relay(progress, built),
         )
         if result.x is None and result.status in ("time limit", "interrupted") and start is not None:
@@ -58,7 +58,7 @@ def held(compiled: Compiled, start: Decision) -> Result:
     """Hold the first stage at a decision and solve the recourse: what a search that found nothing falls back on."""
     program, columns = compiled.program, compiled.first_stage
     lower, upper = program.lower.copy(), program.upper.copy()
-    lower[columns] = upper[columns] = compiled.values(start)
+    lower[columns] = upper[columns] = compiled.values(start)[columns]
     return solve(replace(program, lower=lower, upper=upper, integer=np.zeros_like(program.integer)))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -133,8 +134,11 @@ def _reporter(
 
 
 def _run(solver: highspy.Highs) -> bool:
-    """Run to the end or to Ctrl-C; whether it was interrupted."""
-    solver.HandleKeyboardInterrupt = True
+    """Run to the end or to Ctrl-C; whether it was interrupted.
+
+    Ctrl-C reaches the main thread only, and highspy's way to handle it allows for one solve at a time in a process.
+    """
+    solver.HandleKeyboardInterrupt = threading.current_thread() is threading.main_thread()
     try:
         solver.solve()
     except KeyboardInterrupt:

@@ -162,11 +162,17 @@ class Passes:
         """Optimal recourse at x, exactly: scenarios, and all columns in them, shape (columns, scenarios)."""
         outcome = np.zeros((self.programme.scenarios, self.programme.labels))
         moved = self.effects.at(x)
-        for lane in self.lanes:
-            for chunk in lane.chunks:
-                values = np.zeros((chunk.size, self.programme.cost.size))
-                self._evaluate(lane, chunk, moved, True, outcome[chunk.which], values)
-                yield chunk.which, values.T
+
+        def solve(work: tuple[_Lane, _Chunk]) -> tuple[slice, Array]:
+            lane, chunk = work
+            values = np.zeros((chunk.size, self.programme.cost.size))
+            self._evaluate(lane, chunk, moved, True, outcome[chunk.which], values)
+            return chunk.which, values.T
+
+        # A chunk of each lane at a time: lanes side by side, and no more columns held than theirs.
+        for turn in range(max(len(lane.chunks) for lane in self.lanes)):
+            due = [(lane, lane.chunks[turn]) for lane in self.lanes if turn < len(lane.chunks)]
+            yield from self.workers.map(solve, due)
 
     def gradient(self, weight: Array) -> Array:
         """Sum over the scenarios of weight times the subgradient of the last pass, shape (labels, x)."""

@@ -7,6 +7,7 @@ pool, and comes back when a solution violates it.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import highspy
 import numpy as np
@@ -83,8 +84,8 @@ class Relaxation:
                 return point
             self._add(back[np.argsort(-short[back], kind="stable")[:20]].tolist())
 
-    def restart(self, basis: tuple[list[highspy.HighsBasisStatus], list[highspy.HighsBasisStatus], list[int]]) -> None:
-        """Start the next solve from a basis of an earlier model, whose cuts may have come and gone since."""
+    def restart(self, basis: Any) -> None:
+        """Start the next solve from a :meth:`snapshot` of an earlier model, whose cuts may have come and gone since."""
         columns, rows, held = basis
         kept = dict(zip(held, rows[self.base :], strict=True))
         start = highspy.HighsBasis()

@@ -307,6 +307,22 @@ def _contract(
     )
 
 
+def present_payouts(case: Case, financing: Financing, path: PlantPath, instrument: Instrument) -> Array:
+    """Return the payouts of a unit share in each scenario, (N,), USD M, present value in the first year of the horizon.
+
+    Of contracts max(0, floor - upside) of every year, of guarantees what is called on the part covered; money kinds,
+    which are paid out in full, have none. Scenarios in which a rival won the project count as they are: nothing is
+    paid.
+    """
+    years = np.array(case.years, dtype=float)
+    today = (1.0 + case.settings.finance.risk_free) ** -(years - years[0])
+    if instrument.kind in ("cfd", "offtake"):
+        return np.asarray(np.maximum(path.floor - path.upside, 0.0) @ today, dtype=float)
+    if instrument.kind == "guarantee":
+        return np.asarray(instrument.cover * financing.uses_usd_m * (path.guarantee_call @ today), dtype=float)
+    return np.zeros(len(path.lost))
+
+
 def expected_repayment(case: Case, financing: Financing, path: PlantPath, kind: str) -> Array:
     """Return the expected repayment a year per unit share of a loan or equity, (T,), USD M undiscounted."""
     received = {"loan": path.loan_service, "equity": path.dividends}.get(kind)

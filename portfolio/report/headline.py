@@ -6,12 +6,13 @@ from typing import Any
 
 import pandas as pd
 
+from models import Decision
 from portfolio.assemble import Assembly
 from portfolio.case.records import Case
 from portfolio.case.tables import TABLES
 from portfolio.engine.protocol import Solution
-from portfolio.evaluate.measures import Headline, by_region_material, headline
-from portfolio.evaluate.outcomes import Outcomes
+from portfolio.evaluation.measures import WITH, WITHOUT, Headline, by_region_material, headline
+from portfolio.evaluation.outcomes import Outcomes
 from portfolio.finance.types import CONVENTIONS
 
 UNCERTAIN = ("low", "estimate")
@@ -29,7 +30,7 @@ def build_headline(
     tables: dict[str, pd.DataFrame],
     without: Outcomes,
     with_fund: Outcomes,
-    public_cost_usd_m: float,
+    decision: Decision,
 ) -> dict[str, Any]:
     """Return the headline figures as plain Python values, ready for JSON.
 
@@ -43,13 +44,29 @@ def build_headline(
         "reduction": _reduction(worlds["without"].weighted, worlds["with"].weighted),
         "cvar_level": instance.cvar_level,
         "by_region_material": records(by_region_material(instance, without, with_fund)),
-        "public_cost_usd_m": public_cost_usd_m,
+        "benchmarks": _benchmarks(tables["benchmarks"]),
+        "benchmark_penalty": {
+            WITHOUT: Decision().penalty(instance),
+            WITH: decision.penalty(instance),
+        },
+        "public_cost_usd_m": decision.public_cost(instance),
         "members": _members(assembly, tables),
         "budget_use": records(tables["budgets"]),
         "advice": records(_commitments(tables["portfolio"], advice=1)),
         "plan": records(_commitments(tables["portfolio"], advice=0)),
         "binds": records(tables["limits"].loc[tables["limits"]["binds"] == 1].drop(columns="binds")),
     }
+
+
+def _benchmarks(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """Level and probability of every benchmark without and with the fund, of dependence the country with it."""
+    keys = ["benchmark", "region", "year", "material", "stage", "target"]
+    merged = None
+    for world in (WITHOUT, WITH):
+        names = {name: f"{world}_{name}" for name in ("level", "probability", "country")}
+        part = table.loc[table["world"] == world, [*keys, *names]].rename(columns=names)
+        merged = part if merged is None else merged.merge(part, on=keys)
+    return [] if merged is None else records(merged)
 
 
 def records(table: pd.DataFrame) -> list[dict[str, Any]]:

@@ -20,6 +20,7 @@ STOPPED = 3
 OURS = frozenset(
     {
         "run.json",
+        "decision.json",
         "portfolio.csv",
         "projects.csv",
         "ledger.csv",

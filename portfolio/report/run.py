@@ -19,6 +19,7 @@ from portfolio.assemble import Assembly
 from portfolio.case.records import Case
 from portfolio.case.writing import write_case
 from portfolio.engine.protocol import Solution, Status
+from portfolio.report.decision_file import FILE, decision_record
 from portfolio.report.folder import write_csv, write_json, write_whole
 from portfolio.report.headline import records
 from portfolio.report.resume import replaceable
@@ -54,6 +55,8 @@ class Run:
         By world, region, material and year.
     supply : DataFrame
         Who supplies what, by world.
+    benchmarks : DataFrame
+        Benchmarks of the case's region by world; see :func:`portfolio.evaluation.benchmarks.benchmark_table`.
     scenarios : DataFrame
         One row per scenario.
     budgets : DataFrame
@@ -89,6 +92,7 @@ class Run:
     ledger: pd.DataFrame
     shortfall: pd.DataFrame
     supply: pd.DataFrame
+    benchmarks: pd.DataFrame
     scenarios: pd.DataFrame
     budgets: pd.DataFrame
     limits: pd.DataFrame
@@ -128,8 +132,11 @@ class Run:
         }
 
 
-def run_record(run: Run, written: Mapping[str, str]) -> dict[str, Any]:
-    """Return the content of ``run.json``; ``written`` holds the hashes of the files in ``inputs/``."""
+def run_record(run: Run, written: Mapping[str, str], files: Mapping[str, str]) -> dict[str, Any]:
+    """Return the content of ``run.json``.
+
+    ``written`` holds the hashes of the files in ``inputs/``, ``files`` those of the files beside it that are read back.
+    """
     summary = run.summary()
     summary.pop("run")
     summary["checkpoint"] = None if run.checkpoint is None else run.checkpoint.name
@@ -148,7 +155,13 @@ def run_record(run: Run, written: Mapping[str, str]) -> dict[str, Any]:
         "seconds": {name: round(value, 3) for name, value in run.seconds.items()},
         "versions": versions(),
         "inputs": {"read": dict(run.inputs), "written": dict(written)},
+        "files": dict(files),
     }
+
+
+def sha256(path: Path) -> str:
+    """SHA-256 of a file, as hexadecimal digits."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def versions() -> dict[str, str]:
@@ -170,11 +183,12 @@ def write_run(run: Run, target: Path, *, replace_stopped: bool = False) -> Run:
 
     def fill(folder: Path) -> None:
         inputs = write_case(run.case, folder / "inputs")
-        hashes = {f.name: hashlib.sha256(f.read_bytes()).hexdigest() for f in sorted(inputs.iterdir())}
-        for name in ("portfolio", "projects", "ledger", "shortfall", "supply"):
+        hashes = {f.name: sha256(f) for f in sorted(inputs.iterdir())}
+        for name in ("portfolio", "projects", "ledger", "shortfall", "supply", "benchmarks"):
             write_csv(getattr(run, name), folder / f"{name}.csv")
         run.scenarios.to_parquet(folder / "scenarios.parquet", index=False)
-        write_json(run_record(run, hashes), folder / "run.json")
+        write_json(decision_record(run.decision), folder / FILE)
+        write_json(run_record(run, hashes, {FILE: sha256(folder / FILE)}), folder / "run.json")
 
     write_whole(target, fill, replace=replace_stopped and replaceable(target))
     return replace(run, path=target)

@@ -35,6 +35,8 @@ def percent(value: float) -> str:
 def summary(run: Run) -> RenderableType:
     """Return the whole summary; fits 80 columns."""
     parts: list[RenderableType] = [_title(run), _shortfall(run), _by_region(run)]
+    if run.headline["benchmarks"]:
+        parts.append(_benchmarks(run))
     parts += _funding(run)
     if len(run.projects):
         parts.append(_changes(run))
@@ -45,7 +47,7 @@ def summary(run: Run) -> RenderableType:
     return Group(*parts)
 
 
-def _table(title: str, *columns: tuple[str, str]) -> Table:
+def start_table(title: str, *columns: tuple[str, str]) -> Table:
     """Start a table; columns are (heading, justification)."""
     table = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, padding=(0, 1))
     for heading, justify in columns:
@@ -72,7 +74,7 @@ def count(amount: int, noun: str) -> str:
 def _shortfall(run: Run) -> Table:
     figures, level = run.headline["shortfall"], run.headline["cvar_level"]
     before, after = figures["without"], figures["with"]
-    table = _table(
+    table = start_table(
         "Mean shortfall, without → with the fund",
         ("", "left"),
         ("without", "right"),
@@ -99,7 +101,7 @@ def _change(before: float, after: float) -> str:
 
 
 def _by_region(run: Run) -> Table:
-    table = _table(
+    table = start_table(
         "Mean shortfall by region and material, t/y (share of demand)",
         ("region", "left"),
         ("material", "left"),
@@ -123,6 +125,43 @@ def _by_region(run: Run) -> Table:
     return table
 
 
+BENCHMARKS = {
+    "extraction": "extraction, at least",
+    "processing": "processing, at least",
+    "recycling": "recycling, at least",
+    "third_country": "one third country, at most",
+}
+"""Benchmarks in words."""
+
+
+def _benchmarks(run: Run) -> Table:
+    """Mean level of every benchmark, and how likely it is met."""
+    rows = run.headline["benchmarks"]
+    table = start_table(
+        f"Benchmarks of {rows[0]['region']}, {rows[0]['year']}: mean share of consumption (probability of meeting it)",
+        ("benchmark", "left"),
+        ("material", "left"),
+        ("without", "right"),
+        ("with", "right"),
+    )
+    last = ""
+    for row in rows:
+        head = f"{BENCHMARKS[row['benchmark']]} {percent(row['target'])}"
+        head += f", {row['stage']}" if row["stage"] else ""
+        table.add_row(
+            escape(head) if head != last else "",
+            escape(row["material"]),
+            *(_level(row, world) for world in ("without", "with")),
+        )
+        last = head
+    return table
+
+
+def _level(row: dict[str, Any], world: str) -> str:
+    country = f" {row[f'{world}_country']}" if row[f"{world}_country"] else ""
+    return f"{percent(row[f'{world}_level'])}{country} ({percent(row[f'{world}_probability'])})"
+
+
 def _funding(run: Run) -> Iterator[RenderableType]:
     """Tables of who funds what in the first window (advice) and later (plan)."""
     shown = run.portfolio.loc[run.portfolio["kind"] != "overhead"]
@@ -140,7 +179,7 @@ def _funding(run: Run) -> Iterator[RenderableType]:
 
 
 def _commitments(title: str, rows: pd.DataFrame, *, years: bool) -> Table:
-    table = _table(
+    table = start_table(
         title,
         *((("year", "left"),) if years else ()),
         ("project", "left"),
@@ -177,7 +216,7 @@ def _amount(row: dict[str, Any]) -> str:
 
 
 def _changes(run: Run) -> Table:
-    table = _table(
+    table = start_table(
         "What the support changes (chance that it is built; share of years it runs; rights to output)",
         ("project", "left"),
         ("year", "left"),
@@ -203,7 +242,7 @@ def _changes(run: Run) -> Table:
 
 
 def _budgets(run: Run) -> Table:
-    table = _table(
+    table = start_table(
         "Budgets, USD M (what is left carries over)",
         ("member", "left"),
         ("window", "left"),
@@ -226,7 +265,7 @@ def _budgets(run: Run) -> Table:
 
 
 def _conventions(run: Run) -> Table:
-    table = _table(
+    table = start_table(
         "The same portfolio under each budget convention, USD M charged (simulated contract by contract)",
         ("member", "left"),
         ("as budgeted", "right"),

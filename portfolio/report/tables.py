@@ -12,7 +12,7 @@ from models import Decision, Instance
 from models.instance import CONTRACTS
 from portfolio.assemble import Assembly
 from portfolio.case.records import Case
-from portfolio.evaluate.feasibility import charge, placed_offtake
+from portfolio.evaluation.feasibility import charge, payout_tail, placed_offtake
 from portfolio.finance.ledger import COLUMNS, Position, ledger
 from portfolio.finance.types import CONVENTIONS
 
@@ -226,12 +226,16 @@ def limits_table(instance: Instance, decision: Decision) -> pd.DataFrame:
 
 
 def limits(instance: Instance, decision: Decision) -> list[Use]:
-    """Use of every limit that may bind: budgets, liquidity, concentration, feed, offtake placed, purchases."""
+    """Use of every limit that may bind: budgets, payouts, concentration, feed, offtake placed, purchases."""
     found = list(_budgets(instance, decision))
     for member in instance.members:
         used = sum(instance.shares[k].payout95_usd_m * x for k, x in decision.share.items() if k[0] == member)
         if used > 0:
             found.append(Use("liquidity line (7b)", member, used, instance.liquidity[member], "USD M/y"))
+    found += [
+        Use("tail of payouts (7c)", member, payout_tail(instance, decision, member), limit, "USD M")
+        for member, limit in instance.payout_limit.items()
+    ]
     found += [*_concentration(instance, decision), *_feed(instance, decision)]
     found += [
         Use("placeable offtake (6b)", f"{region} {stage} {material} {year}", used, limit, "t/y")

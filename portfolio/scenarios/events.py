@@ -1,4 +1,4 @@
-"""Named events with fixed data, for stress tests: one scenario in which nothing else happens."""
+"""Named events with fixed data, for stress tests: scenarios in which nothing else happens, or on top of what does."""
 
 from __future__ import annotations
 
@@ -19,6 +19,33 @@ from portfolio.scenarios.projects import rival_rates, waiting_time
 
 MEDIAN = 0.5
 """The draw that stands for median luck."""
+
+
+def happening(case: Case, effects: Sequence[Event], start_years: Sequence[int]) -> Occurrences:
+    """Return the occurrences of effects that begin in January of ``start_years[n]`` in row n, in months.
+
+    Raises
+    ------
+    ValueError
+        If a year is not in the horizon.
+    """
+    for year in start_years:
+        if year not in case.years:
+            raise ValueError(f"start year {year} is outside the horizon {case.years[0]}–{case.years[-1]}")
+    rows = len(start_years)
+    first = MONTHS * (np.array(start_years, dtype=float) - case.years[0])
+    each = np.repeat(np.arange(len(effects)), rows)
+    start, duration, severity = (
+        np.array([getattr(e, name) for e in effects], dtype=float)
+        for name in ("start_month", "duration_months", "severity")
+    )
+    return Occurrences(
+        effect=each,
+        row=np.tile(np.arange(rows), len(effects)),
+        start=np.tile(first, len(effects)) + start[each],
+        duration=duration[each],
+        severity=severity[each],
+    )
 
 
 def event_drivers(case: Case, events: Sequence[str], start_year: int) -> Drivers:
@@ -44,33 +71,31 @@ def event_drivers(case: Case, events: Sequence[str], start_year: int) -> Drivers
     ValueError
         If a name is not in the table, or the year not in the horizon.
     """
-    if start_year not in case.years:
-        raise ValueError(f"start year {start_year} is outside the horizon {case.years[0]}–{case.years[-1]}")
-    effects = _effects(case, events)
-    first = float(MONTHS * (start_year - case.years[0]))
-    happening = Occurrences(
-        effect=np.arange(len(effects)),
-        row=np.zeros(len(effects), dtype=np.int64),
-        start=first + np.array([e.start_month for e in effects], dtype=float),
-        duration=np.array([e.duration_months for e in effects], dtype=float),
-        severity=np.array([e.severity for e in effects], dtype=float),
-    )
-    impact = disruption(case, effects, happening, 1)
+    return effect_drivers(case, event_effects(case, events), (start_year,))
+
+
+def effect_drivers(case: Case, effects: Sequence[Event], start_years: Sequence[int]) -> Drivers:
+    """Return a scenario for every start year, equally likely, in which these effects happen and nothing else does.
+
+    See :func:`event_drivers`, which is the case of one start year.
+    """
+    rows = len(start_years)
+    impact = disruption(case, effects, happening(case, effects, start_years), rows)
     price = expected_price(case)[None] * impact.factor
     bids, takeovers, allied = rival_rates(case)
-    median = np.full((1, len(case.projects)), MEDIAN)
+    median = np.full((rows, len(case.projects)), MEDIAN)
     return Drivers(
-        index=np.zeros(1, dtype=np.int64),
-        probability=np.ones(1),
+        index=np.arange(rows, dtype=np.int64),
+        probability=np.full(rows, 1.0 / rows),
         disrupted=impact.disrupted,
         available=impact.available,
         running=impact.running,
         cut=impact.cut,
         price=price,
         realised=realised_price(case, price, impact.disrupted),
-        demand=base_demand(case)[None],
-        delay_y=np.array([[p.delay_mean_y for p in case.projects]]),
-        overrun=np.array([[p.overrun_mean for p in case.projects]]),
+        demand=np.repeat(base_demand(case)[None], rows, axis=0),
+        delay_y=np.array([[p.delay_mean_y for p in case.projects]] * rows),
+        overrun=np.array([[p.overrun_mean for p in case.projects]] * rows),
         success_u=median,
         unaided_u=median.copy(),
         restart_u=median.copy(),
@@ -80,8 +105,14 @@ def event_drivers(case: Case, events: Sequence[str], start_year: int) -> Drivers
     )
 
 
-def _effects(case: Case, names: Sequence[str]) -> tuple[Event, ...]:
-    """Return the effects of the named events, by name so that the order of rows and names does not matter."""
+def event_effects(case: Case, names: Sequence[str]) -> tuple[Event, ...]:
+    """Return the effects of the named events, by name so that the order of rows and names does not matter.
+
+    Raises
+    ------
+    ValueError
+        If a name is not in the table ``events``.
+    """
     known = sorted({e.event for e in case.events})
     for name in names:
         if name not in known:

@@ -40,6 +40,16 @@ class Occurrences:
     duration: Array
     severity: Array
 
+    def and_then(self, other: Occurrences, effects: int) -> Occurrences:
+        """Return both, where ``other`` counts the effects after the first ``effects``."""
+        return Occurrences(
+            effect=np.concatenate([self.effect, other.effect + effects]),
+            row=np.concatenate([self.row, other.row]),
+            start=np.concatenate([self.start, other.start]),
+            duration=np.concatenate([self.duration, other.duration]),
+            severity=np.concatenate([self.severity, other.severity]),
+        )
+
 
 def tension_path(case: Case, source: Source) -> Array:
     """Return the common tension factor g, stationary AR(1) with mean 0 and variance 1, shape (N, T).

@@ -16,6 +16,9 @@ from portfolio.scenarios.sources import Source
 _DELAY, _OVERRUN, _SUCCESS, _UNAIDED, _RESTART, _RIVAL, _TAKEOVER, _ALLIED = range(8)
 """Places of the draws in a project's stream: fixed for ever, new ones go to the end."""
 
+DELAY_DRAW = ("project", "fate", _DELAY)
+"""Kind, driver and number of the draw of a project's delay."""
+
 
 @dataclass(frozen=True)
 class Fates:

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import numpy.typing as npt
 
 from portfolio.case.records import Case
+from portfolio.case.tables import Event, Hazard
 from portfolio.scenarios.demand import sample_demand
 from portfolio.scenarios.drivers import Drivers, Joined, slices
 from portfolio.scenarios.effects import disruption
-from portfolio.scenarios.hazards import occurrences, sorted_hazards
+from portfolio.scenarios.events import happening
+from portfolio.scenarios.hazards import Occurrences, occurrences, sorted_hazards
+from portfolio.scenarios.philox import digest
 from portfolio.scenarios.prices import realised_price, sample_price
-from portfolio.scenarios.projects import sample_fates
-from portfolio.scenarios.sources import KeyedSource, Lead, Source, design_source
+from portfolio.scenarios.projects import DELAY_DRAW, sample_fates
+from portfolio.scenarios.sources import Held, HeldSource, KeyedSource, Lead, Source, design_source
 
 METHODS = ("monte_carlo", "sobol", "latin_hypercube")
 """The ways to draw scenarios."""
@@ -93,6 +96,60 @@ def sample_chunk(case: Case, index: npt.ArrayLike, seed: int, total: int, *, met
     return _draw(case, _source(case, rows, seed, total, chosen), rows, 1.0 / total)
 
 
+HELD = {
+    "hazards": Held(kinds=frozenset({"tension", "hazard"})),
+    "delays": Held(draws=frozenset({DELAY_DRAW})),
+}
+"""Drivers that may be known in advance: every event with its date, length and severity; the delay of every project."""
+
+
+def sample_knowing(case: Case, known: str, groups: int, each: int, seed: int) -> Drivers:
+    """Return ``groups`` draws of some drivers with ``each`` scenarios of all others, one group after the other.
+
+    Scenario n belongs to group n // each. The known drivers of a group are those of scenario n // each of
+    ``sample(case, ..., seed)`` under plain Monte Carlo; all others are drawn anew in every scenario, given them where
+    they are correlated (an overrun given the delay, prices given the events).
+
+    Parameters
+    ----------
+    case : Case
+        A validated case.
+    known : str
+        One of :data:`HELD`.
+    groups, each : int
+        Groups, and scenarios in each.
+    seed : int
+        Seed, not negative.
+
+    Raises
+    ------
+    ValueError
+        If an argument is out of range or the drivers unknown.
+    """
+    if known not in HELD:
+        raise ValueError(f"unknown drivers {known!r}: one of {', '.join(HELD)}")
+    if groups < 1 or each < 1 or seed < 0:
+        raise ValueError("groups and each have to be at least 1, seed at least 0")
+    index = np.arange(groups * each, dtype=np.int64)
+    source = HeldSource(HELD[known], KeyedSource(seed, index // each), KeyedSource(digest(seed, "given", known), index))
+    return _draw(case, source, index, 1.0 / index.size)
+
+
+def stressed_chunk(
+    case: Case, index: npt.ArrayLike, seed: int, total: int, effects: Sequence[Event], start_year: int
+) -> Drivers:
+    """Return chosen scenarios of a Monte Carlo sample, in each of which some effects happen as well.
+
+    All else is as in ``sample_chunk(..., method="monte_carlo")`` scenario by scenario, so that differences between the
+    two are due to the effects alone. They begin in January of ``start_year``; see :func:`sample_chunk` for the rest.
+    """
+    rows = np.asarray(index, dtype=np.int64)
+    if total < 1:
+        raise ValueError(f"total is {total}: a sample has at least one scenario")
+    source = _source(case, rows, seed, total, "monte_carlo")
+    return _draw_chunk(case, source, rows, 1.0 / total, happening(case, effects, [start_year] * rows.size), effects)
+
+
 def _method(case: Case, method: str | None) -> str:
     chosen = method if method is not None else case.settings.sampling.method
     if chosen not in METHODS:
@@ -141,10 +198,21 @@ def _draw(case: Case, source: Source, index: npt.NDArray[np.int64], probability:
     return whole.drivers()
 
 
-def _draw_chunk(case: Case, source: Source, index: npt.NDArray[np.int64], probability: float) -> Drivers:
-    """Turn uniform draws into the arrays of a chunk."""
+def _draw_chunk(
+    case: Case,
+    source: Source,
+    index: npt.NDArray[np.int64],
+    probability: float,
+    added: Occurrences | None = None,
+    added_effects: Sequence[Event] = (),
+) -> Drivers:
+    """Turn uniform draws into the arrays of a chunk; ``added`` happens besides what hazards do."""
     hazards = sorted_hazards(case)
-    effects = disruption(case, hazards, occurrences(case, hazards, source), source.size)
+    happens = occurrences(case, hazards, source)
+    causes: tuple[Hazard | Event, ...] = hazards
+    if added is not None:
+        happens, causes = happens.and_then(added, len(hazards)), (*hazards, *added_effects)
+    effects = disruption(case, causes, happens, source.size)
     price = sample_price(case, source) * effects.factor
     fates = sample_fates(case, source)
     return Drivers(

@@ -60,6 +60,65 @@ class KeyedSource:
 
 
 @dataclass(frozen=True)
+class Held:
+    """Drivers that are held while others are drawn anew: all of some kinds, and single draws of others.
+
+    Attributes
+    ----------
+    kinds : frozenset of str
+        Kinds of entity whose every draw is held.
+    draws : frozenset of (str, str, int)
+        (kind, driver, number of the draw) held in every entity of the kind.
+    """
+
+    kinds: frozenset[str] = frozenset()
+    draws: frozenset[tuple[str, str, int]] = frozenset()
+
+
+@dataclass(frozen=True)
+class HeldSource:
+    """Draws that are held come from ``outer``, all others from ``inner``; both have one row for each scenario."""
+
+    held: Held
+    outer: KeyedSource
+    inner: KeyedSource
+
+    @property
+    def size(self) -> int:
+        """Number of scenarios of the chunk."""
+        return self.inner.size
+
+    def rows(self, some: slice) -> HeldSource:
+        """Return the source of some of the scenarios."""
+        return HeldSource(self.held, self.outer.rows(some), self.inner.rows(some))
+
+    def draws(self, kind: str, names: tuple[str, ...], driver: str, count: int) -> Array:
+        """Return draws in (0, 1), shape (names, scenarios, count)."""
+        if kind in self.held.kinds:
+            return self.outer.draws(kind, names, driver, count)
+        drawn = self.inner.draws(kind, names, driver, count)
+        single = [n for k, d, n in sorted(self.held.draws) if (k, d) == (kind, driver) and n < count]
+        if single:
+            drawn[:, :, single] = self.outer.draws(kind, names, driver, count)[:, :, single]
+        return drawn
+
+    def scattered(
+        self, kind: str, names: tuple[str, ...], driver: str, where: tuple[Integers, Integers, Integers]
+    ) -> Array:
+        """Return draws in (0, 1) at (entity, row of the chunk, draw) triples, one flat array.
+
+        Raises
+        ------
+        ValueError
+            Where single draws of the driver are held, for which these are not meant.
+        """
+        if any((k, d) == (kind, driver) for k, d, _ in self.held.draws):
+            raise ValueError(f"single draws of {kind} {driver} cannot be held")
+        source = self.outer if kind in self.held.kinds else self.inner
+        return source.scattered(kind, names, driver, where)
+
+
+@dataclass(frozen=True)
 class Lead:
     """One leading driver: ``count`` dimensions of the design."""
 

@@ -437,6 +437,32 @@ def test_named_events() -> None:
     )
 
 
+def test_home_countries_are_the_member_states_and_japan() -> None:
+    home = {r["country"]: r["home"] for r in rows("countries") if r["home"]}
+    assert home == {"DEU": "EU", "EST": "EU", "FRA": "EU", "SWE": "EU", "JPN": "JP"}
+
+
+def test_recycled_is_what_is_made_from_scrap() -> None:
+    outputs = {(r["project"], r["mode"]) for r in rows("project_outputs") if r["recycled"]}
+    recyclers = {(p, "captive") for p in ("CMG_LAC", "HER_REM", "HYP_EU", "ION_BEL")}
+    assert outputs == recyclers
+    assert {r["supplier"] for r in rows("suppliers") if r["recycled"]} == {
+        "DEU_recycled",
+        "DEU_scrap",
+        "JPN_recycled",
+        "JPN_scrap",
+    }
+    assert {r["recycled"] for table in ("project_outputs", "suppliers") for r in rows(table)} == {"", "1"}
+
+
+def test_benchmarks_are_those_of_the_act() -> None:
+    with (CASE / "case.toml").open("rb") as file:
+        rules = tomllib.load(file)["benchmarks"]
+    assert (rules["extraction"], rules["processing"], rules["recycling"]) == (0.10, 0.40, 0.25)
+    assert (rules["third_country"], rules["year"], rules["region"]) == (0.65, 2030, "EU")
+    assert rules["require"] == rules["penalise"] == []
+
+
 def test_readme_lists_the_projects_as_they_are() -> None:
     text = (CASE / "README.md").read_text(encoding="utf-8")
     table = {}

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from models import Instance, Option, Scenarios, Share
+from models import Benchmark, Instance, Option, Scenarios, Share
 
 KINDS = ("loan", "equity", "grant", "guarantee", "cfd", "offtake")
 STRUCTURES = ("merchant", "contracted", "covered")
@@ -324,13 +324,54 @@ def with_caps(i: Instance, cap: float = 0.3) -> Instance:
     return altered(i, shares=shares, budget=budget, liquidity=dict.fromkeys(i.liquidity, 40.0))
 
 
+def with_benchmarks(
+    i: Instance,
+    need: float = 30.0,
+    penalty: float | None = None,
+    names: tuple[str, ...] = ("processing", "extraction"),
+) -> Instance:
+    """Mean domestic capacity to be added at home: the plant's at the last stage, the mine's at the first."""
+    wanted = {"processing": ("plant", 42.0, need), "extraction": ("mine", 35.0, need / 2)}
+    return altered(
+        i,
+        benchmarks={
+            name: Benchmark(need_, {k: gain for k in i.options if k[0] == project}, penalty)
+            for name, (project, gain, need_) in wanted.items()
+            if name in names
+        },
+    )
+
+
+def with_payout_limit(i: Instance, limit: float = 30.0, size: int = 5, level: float = 0.6) -> Instance:
+    """The first member's payouts are limited in the tail; contracts pay in slumps, guarantees in one scenario."""
+    slump, call = np.linspace(0.0, 100.0, size), np.zeros(size)
+    call[1] = 60.0
+    paid = {
+        key: {"cfd": slump, "offtake": slump[::-1] * 0.9, "guarantee": call}[i.kind_of[key[2]]]
+        for key in i.shares
+        if key[0] == i.members[0] and i.kind_of[key[2]] in ("cfd", "offtake", "guarantee")
+    }
+    return altered(i, payout_limit={i.members[0]: limit}, payout_level=level, payouts=paid)
+
+
 def only(i: Instance, keep: Callable[[Any], bool]) -> Instance:
     """The instance with those of its options that are kept."""
     at = [j for j, key in enumerate(i.options) if keep(key)]
     options = {key: o for key, o in i.options.items() if keep(key)}
     shares = {k: s for k, s in i.shares.items() if (k[1], k[3], k[4]) in options}
+    benchmarks = {
+        name: replace(b, gain_tpy={key: gain for key, gain in b.gain_tpy.items() if key in options})
+        for name, b in i.benchmarks.items()
+    }
     s = i.scenarios
-    return altered(i, options=options, shares=shares, output=s.output[:, at], contracted=s.contracted[:, at])
+    return altered(
+        i,
+        options=options,
+        shares=shares,
+        benchmarks=benchmarks,
+        output=s.output[:, at],
+        contracted=s.contracted[:, at],
+    )
 
 
 ALL_KINDS = Shape(kinds=KINDS, structures=STRUCTURES)
@@ -383,6 +424,9 @@ VARIATIONS: dict[str, Callable[[], Instance]] = {
     "lost and unaided": lambda: without_support(tiny_instance(Shape(scenarios=3))),
     "partly available": lambda: half_available(with_transfers(tiny_instance())),
     "must support": lambda: tiny_instance(must=frozenset({"mine"})),
+    "benchmarks": lambda: with_benchmarks(tiny_instance(), names=("extraction",)),
+    "benchmarks penalised": lambda: with_benchmarks(tiny_instance(), penalty=2.0),
+    "payouts in the tail": lambda: with_payout_limit(rich(tiny_instance(ALL_KINDS)), 12.0),
     "concentration": lambda: tiny_instance(max_project_share=0.4, max_country_share=0.6),
 }
 """Instances in each of which some part of the model matters."""
@@ -416,5 +460,9 @@ def random_instance(seed: int) -> Instance:
         i = with_promises(i, int(rng.integers(-1, len(i.regions))))
     if rng.random() < 0.3:
         i = altered(i, min_ticket=dict.fromkeys(i.members, float(rng.uniform(1, 15))))
+    if seed % 3 == 0:
+        i = with_benchmarks(i, 10.0 + seed % 50, penalty=0.1 + seed % 7)
+    if seed % 4 == 0:
+        i = with_payout_limit(i, 5.0 + seed % 20)
     p = rng.uniform(0.2, 1.0, i.scenarios.size)
     return altered(i, probability=p / p.sum())

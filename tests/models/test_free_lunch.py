@@ -17,7 +17,7 @@ from portfolio.engine.compile import compile_model
 from portfolio.engine.extensive import ExtensiveForm
 from portfolio.engine.highs import solve
 from portfolio.engine.protocol import Limits
-from portfolio.evaluate.outcomes import Outcomes, Recourse
+from portfolio.evaluation.outcomes import Outcomes, Recourse
 from tests.models.instances import (
     Shape,
     altered,

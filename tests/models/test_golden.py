@@ -10,6 +10,7 @@ import inspect
 import os
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -27,8 +28,10 @@ from tests.models.instances import (
     altered,
     only,
     tiny_instance,
+    with_benchmarks,
     with_caps,
     with_fairness,
+    with_payout_limit,
     with_promises,
     with_repayments,
     with_stock,
@@ -92,6 +95,8 @@ INSTANCES: dict[str, Callable[[], Instance]] = {
         )
     ),
     "7b": lambda: _plant(tiny_instance(Shape(years=1, scenarios=1, kinds=KINDS))),
+    "7c": lambda: with_payout_limit(_plant(tiny_instance(Shape(years=1, scenarios=1, kinds=KINDS))), size=3),
+    "8a": lambda: _benchmarks(),
     "8": lambda: _chain(tiny_instance(SMALL, max_project_share=0.4, max_country_share=0.6, must=frozenset({"mine"}))),
     "12a": lambda: with_stock(tiny_instance(Shape(regions=2, materials=2, years=1, scenarios=1))),
     "production": _rivals,
@@ -103,8 +108,11 @@ INSTANCES: dict[str, Callable[[], Instance]] = {
     "14": lambda: with_fairness(tiny_instance(SMALL)),
     "expectation": lambda: tiny_instance(Shape(scenarios=3), probability=np.array([0.5, 0.3, 0.2])),
     "cvar": lambda: tiny_instance(Shape(scenarios=3), probability=np.array([0.5, 0.3, 0.2]), cvar_level=0.8),
-    "objective": lambda: with_fairness(
-        with_transfers(with_stock(_plant(tiny_instance(Shape(years=1), cvar_weight=0.25, cvar_level=0.6))))
+    "objective": lambda: with_benchmarks(
+        with_fairness(
+            with_transfers(with_stock(_plant(tiny_instance(Shape(years=1), cvar_weight=0.25, cvar_level=0.6))))
+        ),
+        penalty=0.4,
     ),
 }
 
@@ -115,6 +123,12 @@ IN_TEXT = {
     "objective": "## Objective",
 }
 """Where ``MODEL.md`` states what has no number."""
+
+
+def _benchmarks() -> Instance:
+    """Processing is required, extraction penalised."""
+    i = with_benchmarks(_chain(tiny_instance(SMALL)))
+    return replace(i, benchmarks=i.benchmarks | {"extraction": replace(i.benchmarks["extraction"], penalty=2.0)})
 
 
 def _first(key: Any) -> bool:

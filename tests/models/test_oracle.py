@@ -15,7 +15,7 @@ from models import Decision, Instance
 from portfolio.engine.assembled import compile_instance
 from portfolio.engine.extensive import ExtensiveForm
 from portfolio.engine.protocol import Limits, Solution
-from portfolio.evaluate.outcomes import Recourse, cvar, objective
+from portfolio.evaluation.outcomes import Recourse, cvar, objective
 from tests.models.instances import VARIATIONS, altered, random_instance
 from tests.oracle import (
     cost_value,
@@ -114,7 +114,9 @@ WITNESS = {
     "6b": "placement binds",
     "7": "plain",
     "7b": "plain",
+    "7c": "payouts in the tail",
     "8": "concentration",
+    "8a": "benchmarks",
     "9": "plain",
     "10": "plain",
     "12": "stock",

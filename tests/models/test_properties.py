@@ -14,7 +14,7 @@ from models import Decision, Instance, Scenarios
 from portfolio.engine.assembled import compile_instance
 from portfolio.engine.extensive import ExtensiveForm
 from portfolio.engine.protocol import Limits
-from portfolio.evaluate.outcomes import Recourse, objective
+from portfolio.evaluation.outcomes import Recourse, objective
 from tests.models.instances import altered, only, random_instance
 
 SEEDS = st.integers(1000, 9999)

@@ -20,7 +20,7 @@ from portfolio.case import CaseError, read_case
 from portfolio.case.ordering import ordered
 from portfolio.engine.extensive import ExtensiveForm
 from portfolio.engine.protocol import Solution, Status
-from portfolio.evaluate.feasibility import placed_offtake
+from portfolio.evaluation.feasibility import placed_offtake
 from portfolio.report.folder import OutputError
 
 INPUTS = Path(__file__).resolve().parents[2] / "inputs"

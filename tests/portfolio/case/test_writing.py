@@ -35,7 +35,8 @@ def values(about: Column, texts: st.SearchStrategy[str]) -> st.SearchStrategy[An
     if about.kind == "flag":
         return st.booleans()
     if about.kind == "list":
-        return st.one_of(st.just(("*",)), st.lists(NAMES, min_size=1, unique=True).map(tuple))
+        names = st.sampled_from(about.choices) if about.choices else NAMES
+        return st.one_of(st.just(("*",)), st.lists(names, min_size=1, unique=True).map(tuple))
     if about.kind == "numbers":
         return st.lists(st.integers(1900, 2200)).map(tuple)
     if about.kind == "text":

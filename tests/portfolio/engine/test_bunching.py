@@ -275,7 +275,8 @@ def test_the_solver_takes_over(seed: int, monkeypatch: pytest.MonkeyPatch) -> No
     found = case.solve(Bases(case.shape))
     check(found, expected)
     assert len(asked) == len(set(asked))
-    assert len(asked) >= (found.last > 0).sum()
+    # A basis found for one instance serves others: every basis in use but the first was found by the solver.
+    assert len(asked) >= np.unique(found.last[found.last > 0]).size
 
 
 @pytest.mark.parametrize("seed", SEEDS)

@@ -230,7 +230,7 @@ class TestCompile:
         found = compile_model(build_extensive_form(i))
         best = ExtensiveForm().solve(i, Limits(gap=0.0)).decision
         x = np.zeros(found.program.cost.size)
-        x[found.first_stage] = found.values(best)
+        x[found.first_stage] = found.values(best)[found.first_stage]
         assert found.decision(x) == best
         x[found.first_stage[0]] -= 1e-7
         assert set(found.decision(x).select.values()) <= {0.0, 1.0}

@@ -23,11 +23,13 @@ from portfolio.report.folder import OutputError, check_target, write_json, write
 TINY = Path(__file__).resolve().parents[3] / "inputs" / "tiny"
 FILES = {
     "run.json",
+    "decision.json",
     "portfolio.csv",
     "projects.csv",
     "ledger.csv",
     "shortfall.csv",
     "supply.csv",
+    "benchmarks.csv",
     "scenarios.parquet",
     "inputs",
 }

@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from models import Decision, Instance
-from portfolio.evaluate.outcomes import Outcomes, cvar
+from portfolio.evaluation.outcomes import Outcomes, cvar
 
 Array = npt.NDArray[np.float64]
 
@@ -134,26 +134,46 @@ def project_flows(instance: Instance, decision: Decision) -> ProjectFlows:
     capacity = i.captive + i.process
     shape = (len(i.projects), len(i.regions), *capacity.shape[1:], len(i.years))
     found = ProjectFlows(np.zeros(shape), np.zeros(shape), np.zeros(shape))
-    running, delivered = _running(i, decision)
-    weight = s.probability
+    running, delivered = operation(i, decision)
     for p, k, m in np.argwhere(capacity > 0):
-        c, tonnes = i.countries.index(i.country_of[i.projects[p]]), capacity[p, k, m]
-        phi, runs, all_delivered = s.disrupted[:, m], running[:, p], delivered[:, :, p].sum(axis=1)
-        free = (1.0 - i.precommitted[p, k, m]) * runs - all_delivered
         for r in range(len(i.regions)):
-            # Tonnes arrive with the weight of both blocks: performance and market access are lower in a disrupted one.
-            cut = phi * s.available[:, c, r, k, m]
-            performed = i.crisis_performance * cut + (1.0 - phi)
-            found.right[p, r, k, m] = tonnes * (weight @ (performed * delivered[:, r, p]))
-            reached = i.crisis_access * cut + (1.0 - phi)
-            found.market[p, r, k, m] = tonnes * i.access[p, r] * (weight @ (reached * free))
-            if i.precommitted_to[p, k, m] == r:
-                found.promised[p, r, k, m] = tonnes * i.precommitted[p, k, m] * (weight @ (performed * runs))
+            flows = flows_to(i, (p, k, m), r, running[:, p], delivered[:, :, p])
+            for array, flow in zip((found.right, found.market, found.promised), flows, strict=True):
+                array[p, r, k, m] = capacity[p, k, m] * (s.probability @ flow)
     return found
 
 
-def _running(instance: Instance, decision: Decision) -> tuple[Array, Array]:
-    """``running`` (S, P, T) and ``delivered`` (S, R, P, T) under a decision."""
+def flows_to(
+    instance: Instance, output: tuple[int, int, int], r: int, running: Array, delivered: Array
+) -> tuple[Array, Array, Array]:
+    """Offer of one output (project, stage, material) to region r in every scenario and year, shares of nameplate.
+
+    Parameters
+    ----------
+    running : array, (S, T)
+        Of the project.
+    delivered : array, (S, R, T)
+        By right, of the project.
+
+    Returns
+    -------
+    tuple of three (S, T) arrays
+        By right, on the market, and promised.
+    """
+    i, s = instance, instance.scenarios
+    p, k, m = output
+    c, phi = i.countries.index(i.country_of[i.projects[p]]), s.disrupted[:, m]
+    # Tonnes arrive with the weight of both blocks: performance and market access are lower in a disrupted one.
+    cut = phi * s.available[:, c, r, k, m]
+    performed = i.crisis_performance * cut + (1.0 - phi)
+    reached = i.access[p, r] * (i.crisis_access * cut + (1.0 - phi))
+    market = reached * ((1.0 - i.precommitted[p, k, m]) * running - delivered.sum(axis=1))
+    promised = performed * i.precommitted[p, k, m] * running if i.precommitted_to[p, k, m] == r else 0.0 * running
+    return performed * delivered[:, r], market, promised
+
+
+def operation(instance: Instance, decision: Decision) -> tuple[Array, Array]:
+    """``running`` (S, P, T) and ``delivered`` (S, R, P, T) under a decision, shares of nameplate."""
     s = instance.scenarios
     running = s.unaided.copy()
     delivered = np.zeros((s.size, len(instance.regions), len(instance.projects), len(instance.years)))

@@ -8,8 +8,8 @@ import pytest
 from models import Decision, Instance
 from portfolio.engine import ExtensiveForm, Limits
 from portfolio.engine.assembled import compile_instance
-from portfolio.evaluate.feasibility import charge, cheapest, diagnose, placed_offtake
-from portfolio.evaluate.measures import (
+from portfolio.evaluation.feasibility import charge, cheapest, diagnose, placed_offtake
+from portfolio.evaluation.measures import (
     WITH,
     by_region_material,
     headline,
@@ -18,7 +18,7 @@ from portfolio.evaluate.measures import (
     scenario_table,
     shortfall_table,
 )
-from portfolio.evaluate.outcomes import Outcomes, Recourse, cvar, objective
+from portfolio.evaluation.outcomes import Outcomes, Recourse, cvar, objective
 from tests.models.instances import VARIATIONS, altered, only, random_instance, rich, tiny_instance, with_narrow_market
 from tests.oracle import Program, World, commitments, first_stage_columns, recourse_value, violations
 

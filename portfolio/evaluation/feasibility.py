@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
+import numpy as np
 import pyomo.environ as pyo
 
 from models import Decision, Instance
@@ -14,6 +15,7 @@ from models.limits import charged, placeable
 from portfolio.assemble import Assembly, LeftOut, assemble
 from portfolio.engine.compile import compile_model
 from portfolio.engine.highs import solve
+from portfolio.evaluation.outcomes import cvar
 
 AMPLE = 1e6
 """USD M, or a factor, that stands for no limit at all."""
@@ -113,6 +115,8 @@ def _relaxations(instance: Instance) -> Iterator[tuple[str, Instance]]:
     }
     yield "the budgets (7)", replace(instance, budget=ample, **shares)
     yield "the liquidity lines (7b)", replace(instance, liquidity=dict.fromkeys(instance.liquidity, AMPLE))
+    yield "the limits on the tail of payouts (7c)", replace(instance, payout_limit={})
+    yield "the benchmarks required (8a)", replace(instance, benchmarks={})
     yield "policy.max_project_share (8)", replace(instance, max_project_share=1.0)
     yield "policy.max_country_share (8)", replace(instance, max_country_share=1.0)
     yield "the minimum tickets (2)", replace(instance, min_ticket=dict.fromkeys(instance.min_ticket, 0.0))
@@ -168,6 +172,15 @@ def charge(instance: Instance, decision: Decision, member: str, windows: Iterabl
         if f == member and v in within
     )
     return float(own + fixed + admin + stock)
+
+
+def payout_tail(instance: Instance, decision: Decision, member: str) -> float:
+    """CVaR of the present value of a member's payouts over the cost sample, USD M, as in (7c); 0 without a limit."""
+    paid = np.zeros(max(1, instance.cost_scenarios))
+    for key, x in decision.share.items():
+        if key[0] == member and key in instance.payouts:
+            paid = paid + x * instance.payouts[key]
+    return cvar(paid, np.full(paid.size, 1.0 / paid.size), instance.payout_level)
 
 
 def placed_offtake(instance: Instance, decision: Decision) -> tuple[tuple[str, str, str, int, float, float], ...]:

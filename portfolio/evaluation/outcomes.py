@@ -132,5 +132,5 @@ def objective(instance: Instance, decision: Decision, outcomes: Outcomes) -> flo
     p, risk = instance.scenarios.probability, instance.cvar_weight
     paid = outcomes.weighted + outcomes.side
     tail = cvar(paid, p, instance.cvar_level) if risk > 0 else 0.0
-    cost = instance.cost_weight * decision.public_cost(instance)
+    cost = instance.cost_weight * decision.public_cost(instance) + decision.penalty(instance)
     return (1.0 - risk) * float(p @ paid) + risk * tail + cost

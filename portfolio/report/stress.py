@@ -1,0 +1,120 @@
+"""A stress test: what events and lost suppliers do to a run's portfolio, and the folder made of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from portfolio.case.records import Case
+from portfolio.evaluation.measures import WITH
+from portfolio.report.evaluation import finite
+from portfolio.report.folder import write_csv, write_json, write_whole
+from portfolio.report.headline import records
+from portfolio.report.run import versions
+
+TABLES = ("alone", "on_top", "places", "suppliers")
+"""Tables of a stress test."""
+
+
+@dataclass(frozen=True)
+class Stress:
+    """What stresses do to a fixed portfolio, without the fund and with it.
+
+    Attributes
+    ----------
+    case : Case
+        The case as solved.
+    run : str
+        Name of the run.
+    run_path : Path or None
+        Its folder.
+    scenario_count, seed : int
+        The sample that events are added to.
+    level : float
+        Confidence level of intervals.
+    calm : mapping
+        Weighted shortfall of the world in which nothing happens, ``without`` and ``with`` the fund.
+    alone : DataFrame
+        Every stress and start year, nothing else happening; see :func:`portfolio.evaluation.stress.alone_rows`.
+    on_top : DataFrame
+        Events added to every scenario; see :func:`portfolio.evaluation.stress.on_top_rows`.
+    places : DataFrame
+        Where and when it is short: of every stress alone, the worst start year; of events on top too.
+    suppliers : DataFrame
+        Largest third country by region, stage and material.
+    seconds : mapping
+        Wall time by phase.
+    path : Path or None
+        The folder written, None where there is none.
+    """
+
+    case: Case
+    run: str
+    run_path: Path | None
+    scenario_count: int
+    seed: int
+    level: float
+    calm: Mapping[str, float]
+    alone: pd.DataFrame
+    on_top: pd.DataFrame
+    places: pd.DataFrame
+    suppliers: pd.DataFrame
+    seconds: Mapping[str, float]
+    path: Path | None = None
+
+    @property
+    def worst(self) -> pd.DataFrame:
+        """Rows of ``alone`` of the worst start year of each stress."""
+        return self.alone.loc[self.alone["worst"] == 1]
+
+    @property
+    def worst_loss(self) -> dict[str, Any] | None:
+        """The loss of a supplier country for a year that is worst with the fund, None where there is no supplier."""
+        rows = self.worst.loc[(self.worst["kind"] == "n-1") & (self.worst["world"] == WITH)]
+        return None if rows.empty else records(rows.nlargest(1, "weighted"))[0]
+
+    def summary(self) -> dict[str, Any]:
+        """What ``--json`` prints and ``stress.json`` holds: sample, worst start years, events on top."""
+        return {
+            "case": self.case.settings.case.name,
+            "run": self.run if self.run_path is None else str(self.run_path),
+            "scenarios": self.scenario_count,
+            "seed": self.seed,
+            "level": self.level,
+            "calm": dict(self.calm),
+            "alone": records(self.worst.drop(columns="worst")),
+            "on_top": finite(records(self.on_top)),
+            "worst_loss": self.worst_loss,
+            "suppliers": records(self.suppliers),
+            "stress": None if self.path is None else str(self.path),
+        }
+
+
+def write_stress(found: Stress, target: Path) -> Stress:
+    """Write the folder of a stress test, whole or not at all; return it with its path.
+
+    Raises
+    ------
+    OutputError
+        Where the folder exists already or cannot be written.
+    """
+
+    def fill(folder: Path) -> None:
+        for name in TABLES:
+            write_csv(getattr(found, name), folder / f"{name}.csv")
+        record = found.summary()
+        record.pop("stress")
+        record |= {
+            "made": datetime.now(UTC).isoformat(timespec="seconds"),
+            "seconds": {name: round(value, 3) for name, value in found.seconds.items()},
+            "versions": versions(),
+        }
+        write_json(record, folder / "stress.json")
+
+    write_whole(target, fill)
+    return replace(found, path=target)
