@@ -140,7 +140,7 @@ def walk(instance: Instance, compiled: Compiled, count: int, seed: int = 1) -> l
     The recourse is complete, so that any of them is feasible for it.
     """
     found = choose("benders", instance).solve(instance, Limits(gap=0.2, time_limit_s=30.0)).decision or Decision()
-    best = compiled.values(found)
+    best = compiled.values(found)[compiled.first_stage]
     project = np.array([_project(*compiled.columns[c]) for c in compiled.first_stage])
     chosen = sorted({p for p, _, _ in found.chosen})
     rng = np.random.Generator(np.random.Philox(seed))

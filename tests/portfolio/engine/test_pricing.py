@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from scipy import sparse
@@ -72,7 +74,7 @@ def test_between_the_relaxation_in_columns_and_the_whole(name: str | int) -> Non
         values.append(point.objective)
     scale = 1e-6 * (1.0 + abs(optimum))
     assert loose.objective - scale <= values[0]
-    assert all(a <= b + scale for a, b in zip(values, values[1:], strict=False))
+    assert all(a <= b + scale for a, b in pairwise(values))
     assert values[-1] <= optimum + scale
 
 
