@@ -307,7 +307,7 @@ MONEY = {
     "project_outputs": ("fee_usd_kg",),
     "structures": ("upside_cap_usd_m",),
     "instruments": ("fixed_cost_usd_m",),
-    "members": ("liquidity_line_usd_m", "min_ticket_usd_m"),
+    "members": ("liquidity_line_usd_m", "min_ticket_usd_m", "payout_cvar_limit_usd_m"),
     "budgets": ("budget_usd_m",),
 }
 """Every column with money in it."""

@@ -26,6 +26,7 @@ OURS = frozenset(
         "ledger.csv",
         "shortfall.csv",
         "supply.csv",
+        "benchmarks.csv",
         "scenarios.parquet",
         "inputs",
         "report.html",

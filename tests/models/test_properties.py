@@ -146,6 +146,10 @@ class TestUnits:
             fairness_weight=i.fairness_weight * c,
             stock_cost=i.stock_cost / c,
             cost_weight=i.cost_weight * c,
+            benchmarks={
+                name: replace(b, need_tpy=b.need_tpy * c, gain_tpy={k: gain * c for k, gain in b.gain_tpy.items()})
+                for name, b in i.benchmarks.items()
+            },
         )
         assert optimum(scaled) == pytest.approx(c * optimum(i), **CLOSE)
 
@@ -185,7 +189,7 @@ class TestLimits:
     def test_no_hazard_and_ample_supply(self, seed: int) -> None:
         i, s = random_instance(seed), random_instance(seed).scenarios
         imports = np.maximum(s.imports, s.demand[:, None])
-        calm = altered(i, imports=imports, disrupted=np.zeros_like(s.disrupted))
+        calm = altered(i, imports=imports, disrupted=np.zeros_like(s.disrupted), benchmarks={})
         assert optimum(calm) == pytest.approx(0.0, abs=1e-9)
 
     @given(seed=SEEDS)
