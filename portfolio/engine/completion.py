@@ -10,7 +10,7 @@ import numpy as np
 from portfolio.engine.highs import solve
 from portfolio.engine.programme import Array
 from portfolio.engine.relaxation import Point, relaxed, whole_programme
-from portfolio.engine.tree import Node, TimeLimitError
+from portfolio.engine.tree import EXACTLY, Node, TimeLimitError
 
 if TYPE_CHECKING:
     from portfolio.engine.search import Search
@@ -27,8 +27,6 @@ NEARLY = 0.3
 """Part of the gap asked for to which the best point of a pattern is looked for."""
 PATTERN = 3
 """Most rounds for the best point of one pattern of the branches."""
-EXACTLY = 1e-9
-"""Absolute difference that counts as none."""
 
 
 class Completion:

@@ -99,12 +99,6 @@ class Relaxation:
         state = self.solver.getBasis()
         return list(state.col_status), list(state.row_status), list(self.inside)
 
-    @property
-    def bounds(self) -> tuple[Array, Array]:
-        """Present bounds of the first-stage columns."""
-        n = self.layout.x
-        return self.lower[:n], self.upper[:n]
-
     def _run(self) -> bool:
         """Run HiGHS; whether there is an optimum."""
         self.solver.setOptionValue("presolve", "on" if self.first else "off")

@@ -23,7 +23,7 @@ from portfolio.engine.programme import Array, TwoStage
 from portfolio.engine.protocol import Limits
 from portfolio.engine.relaxation import Point, Relaxation
 from portfolio.engine.restricted import Restricted
-from portfolio.engine.tree import Costs, Node, Side, Split, TimeLimitError, spread
+from portfolio.engine.tree import EXACTLY, Costs, Node, Side, Split, TimeLimitError, spread
 
 WHOLE = 1e-6
 """Distance from a whole number up to which a value counts as one."""
@@ -45,8 +45,6 @@ MANIFOLD = 5
 """Choices, in those there were at first, beyond which none is divided."""
 FINE_BOUND, COARSE_BOUND = 1e-9, 1e-4
 """Parts of the objective by which the bound of a relaxation in packages may fall short: least and most asked for."""
-EXACTLY = 1e-9
-"""Absolute gap that counts as none."""
 
 
 class Search:

@@ -9,6 +9,9 @@ import numpy as np
 
 from portfolio.engine.programme import Array, Integers
 
+EXACTLY = 1e-9
+"""Absolute difference that counts as none."""
+
 
 class TimeLimitError(Exception):
     """The time limit was reached."""
