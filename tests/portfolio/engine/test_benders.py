@@ -13,8 +13,10 @@ from models import Decision, Instance
 from portfolio.engine import METHODS, Benders, ExtensiveForm, Limits, Progress, Solution, Status, choose
 from portfolio.engine.assembled import compile_instance
 from portfolio.engine.kernels import one_by_one, side_by_side
+from portfolio.engine.completion import Completion
 from portfolio.engine.passes import Passes
 from portfolio.engine.protocol import Engine
+from portfolio.engine.tree import TimeLimitError
 from tests.models.instances import VARIATIONS, Shape, altered, random_instance, rich, tiny_instance, with_transfers
 from tests.oracle import objective_value, oracle_value, recourse_value, violations
 
@@ -338,3 +340,15 @@ class TestPasses:
         plain = passes.evaluate(x, exact=True)
         x[rights] = 1e-9
         assert passes.evaluate(x, exact=True) == pytest.approx(plain, abs=1e-6)
+
+
+def test_a_search_that_ends_before_its_first_node_keeps_its_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Time over while first portfolios are made: the root is open, so the incumbent is no bound."""
+
+    def over(_: Completion) -> None:
+        raise TimeLimitError
+
+    monkeypatch.setattr(Completion, "mix", over)
+    found = Benders().solve(instance(25), EXACT)
+    assert found.status is Status.TIME_LIMIT
+    assert found.bound <= referee(25) + 1e-6 < found.objective
