@@ -12,8 +12,8 @@ import pytest
 from models import Decision, Instance
 from portfolio.engine import METHODS, Benders, ExtensiveForm, Limits, Progress, Solution, Status, choose
 from portfolio.engine.assembled import compile_instance
-from portfolio.engine.kernels import one_by_one, side_by_side
 from portfolio.engine.completion import Completion
+from portfolio.engine.kernels import one_by_one, side_by_side
 from portfolio.engine.passes import Passes
 from portfolio.engine.protocol import Engine
 from portfolio.engine.tree import TimeLimitError
