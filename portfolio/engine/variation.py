@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 
-from models import Instance
+from models import Frozen, Instance
 from models.build import build_first_stage
 from portfolio.engine.assembled import Arrays, compile_instance, knapsacked
 from portfolio.engine.compile import compile_model
@@ -24,6 +24,11 @@ class Changes:
         Projects that have to be supported, or may not be, besides those of the instance.
     cost_weight, cvar_weight, cvar_level : float, optional
         Weights of the objective, level of its CVaR.
+    outside : frozenset
+        Members that commit nothing (8b): their budgets are nothing, and instruments' fixed costs are borne by the
+        others, as in a case without their budgets.
+    frozen : Frozen, optional
+        Windows whose commitments are given (8b).
     """
 
     budget: Mapping[tuple[str, int], float] | None = None
@@ -32,16 +37,30 @@ class Changes:
     cost_weight: float | None = None
     cvar_weight: float | None = None
     cvar_level: float | None = None
+    outside: frozenset[str] = frozenset()
+    frozen: Frozen | None = None
 
     def of(self, instance: Instance) -> Instance:
         """Return the instance changed."""
-        given = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in ("must", "never")}
+        given = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in ("must", "never", "outside")}
         return replace(
-            instance,
+            _without(instance, self.outside),
             must=instance.must | self.must,
             never=instance.never | self.never,
             **{name: value for name, value in given.items() if value is not None},
         )
+
+
+def _without(instance: Instance, outside: frozenset[str]) -> Instance:
+    """Return an instance in which some members commit nothing, besides those that do not already."""
+    if not outside:
+        return instance
+    return replace(
+        instance,
+        outside=instance.outside | outside,
+        budget={key: 0.0 if key[0] in outside else value for key, value in instance.budget.items()},
+        cost_key={key: 0.0 if key[0] in outside else value for key, value in instance.cost_key.items()},
+    )
 
 
 @dataclass(frozen=True)

@@ -69,13 +69,16 @@ class Point:
 
     Points of a study have different names. Points with the same case are assembled and compiled once, so that what
     ``changes`` can say is better said there than in the case. ``baseline`` says whether the world without the fund is
-    measured too; it is the same for points that differ in the fund alone.
+    measured too; it is the same for points that differ in the fund alone. ``rows`` are the scenarios of the sample it
+    is solved on, all of them where None; ``start`` is a portfolio it allows, and is tried first.
     """
 
     name: str
     case: Case
     changes: Changes = field(default_factory=Changes)
     baseline: bool = True
+    rows: tuple[int, ...] | None = None
+    start: Decision | None = None
 
 
 @dataclass(frozen=True)
@@ -89,6 +92,8 @@ class Sampled:
         With the fund: weighted shortfall Z, what the objective pays besides it, and shortfall at all stages with
         demand in t, over the horizon.
     weighted_without, side_without, tonnes_without : (S,) or (0,)
+    regions, regions_without : (S, R) or (0, R)
+        The tonnes by region, in the order of the names in the case, sorted.
     """
 
     seed: int
@@ -98,6 +103,8 @@ class Sampled:
     weighted_without: Array
     side_without: Array
     tonnes_without: Array
+    regions: Array
+    regions_without: Array
 
 
 @dataclass(frozen=True)
@@ -116,7 +123,7 @@ class Answer:
     public_cost_usd_m : float
         Expected public cost, as in the objective.
     charges_usd_m : mapping
-        By member: what its budgets are charged, and by convention, of the shares alone.
+        By member: see :func:`charged`.
     fresh : Sampled or None
     seconds : float
     """
@@ -159,15 +166,29 @@ class Prepared:
         return Prepared(assembly, Variation.of(assembly.instance))
 
     def solve(
-        self, changes: Changes, limits: Limits, teacher: Learned | None = None, *, learn: bool = False
+        self,
+        changes: Changes,
+        limits: Limits,
+        teacher: Learned | None = None,
+        *,
+        learn: bool = False,
+        rows: Sequence[int] | None = None,
+        start: Decision | None = None,
     ) -> Solution:
-        """Solve a variation; see :class:`portfolio.engine.Benders` for what it may be taught."""
-        varied = self.variation.changed(changes)
+        """Solve a variation, on some of the scenarios; see :class:`portfolio.engine.Benders` for the rest."""
+        varied = self.on(rows).changed(changes)
         engine = choose("auto", varied.instance)
         if isinstance(engine, Benders):
             taught = replace(engine, teacher=teacher, learn=learn)
-            return taught.solve_arrays(varied.arrays, varied.instance, limits)
-        return engine.solve(varied.instance, limits)
+            return taught.solve_arrays(varied.arrays, varied.instance, limits, start=start)
+        return engine.solve(varied.instance, limits, start=start)
+
+    def on(self, rows: Sequence[int] | None) -> Variation:
+        """Return the programme on some of the scenarios of the sample, their probabilities rescaled; all where None."""
+        if rows is None:
+            return self.variation
+        instance = self.variation.instance
+        return Variation.of(replace(instance, scenarios=instance.scenarios.take(np.array(rows, dtype=np.int64))))
 
 
 def solve_points(points: Sequence[Point], terms: Terms, pieces: Pieces, clock: Clock) -> list[Answer]:
@@ -264,7 +285,7 @@ def _solve(
     instance = point.changes.of(ready.assembly.instance)
     if unsupportable(instance, ready.assembly.left_out):
         return _nothing(Status.INFEASIBLE, ready.assembly, instance, begin), None
-    solution = ready.solve(point.changes, terms.limits, teacher, learn=learn)
+    solution = ready.solve(point.changes, terms.limits, teacher, learn=learn, rows=point.rows, start=point.start)
     if solution.decision is None:
         return _nothing(solution.status, ready.assembly, instance, begin), solution.learned
     found = {
@@ -287,11 +308,12 @@ def _nothing(status: Status, assembly: Assembly, instance: Instance, begin: floa
 
 
 def charged(assembly: Assembly, instance: Instance, decision: Decision) -> dict[str, dict[str, float]]:
-    """USD M by member: ``budget``, what its budgets are charged; ``exposure``; and the charge under each convention.
+    """USD M by member: ``budget``, what its budgets are charged; ``cost``, its part of the expected public cost;
+    ``exposure``; and the charge under each convention.
 
     Exposure and conventions are those of the shares, without overhead and purchases, which no convention changes.
     """
-    found = {f: dict.fromkeys(("budget", "exposure", *CONVENTIONS), 0.0) for f in instance.members}
+    found = {f: dict.fromkeys(("budget", "cost", "exposure", *CONVENTIONS), 0.0) for f in instance.members}
     for key, share in sorted(decision.share.items()):
         mine, unit = found[key[0]], assembly.commitments[key]
         mine["exposure"] += share * unit.exposure_usd_m
@@ -299,7 +321,19 @@ def charged(assembly: Assembly, instance: Instance, decision: Decision) -> dict[
             mine[convention] += share * float(part)
     for member, mine in found.items():
         mine["budget"] = charge(instance, decision, member, instance.windows)
+        mine["cost"] = _own(instance, decision, member).public_cost(instance)
     return found
+
+
+def _own(instance: Instance, decision: Decision, member: str) -> Decision:
+    """What of a decision is one member's: its shares, purchases, and its part of packages that are used."""
+    borne = instance.bearers
+    return Decision(
+        use={k: value * borne.get((member, *k), 0.0) for k, value in decision.use.items()},
+        take={k: value for k, value in decision.take.items() if k[0] == member},
+        share={k: value for k, value in decision.share.items() if k[0] == member},
+        purchase={k: value for k, value in decision.purchase.items() if k[0] == member},
+    )
 
 
 def _measured(point: Point, terms: Terms, decision: Decision) -> dict[str, Any] | None:
@@ -315,6 +349,7 @@ def _measured(point: Point, terms: Terms, decision: Decision) -> dict[str, Any] 
         record[f"weighted{suffix}"] = world.weighted.tolist()
         record[f"side{suffix}"] = world.side.tolist()
         record[f"tonnes{suffix}"] = world.shortfall.sum(axis=(1, 2, 3, 4)).tolist()
+        record[f"regions{suffix}"] = world.shortfall.sum(axis=(2, 3, 4)).tolist()
     return record
 
 
