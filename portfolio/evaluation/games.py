@@ -66,10 +66,11 @@ def shapley(worths: Worths, orders: Orders) -> dict[str, Array]:
 
     Splits v(all) - v(nobody) exactly, whether the orders are all or a sample.
     """
-    return {
-        p: sum(weight * (np.asarray(worths[s | {p}]) - np.asarray(worths[s])) for s, weight in _parts(orders, p).items())
-        for p in orders.players
-    }  # fmt: skip
+    found = {}
+    for p in orders.players:
+        added = [w * (np.asarray(worths[s | {p}]) - np.asarray(worths[s])) for s, w in _parts(orders, p).items()]
+        found[p] = np.asarray(np.sum(added, axis=0))
+    return found
 
 
 def bracket(least: Worths, most: Worths, orders: Orders) -> dict[str, tuple[float, float]]:
