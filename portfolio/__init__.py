@@ -29,6 +29,7 @@ if TYPE_CHECKING:
         replicate,
         solve,
         stress,
+        termsheet,
         validate,
         worth,
     )
@@ -52,6 +53,7 @@ __all__ = [
     "replicate",
     "solve",
     "stress",
+    "termsheet",
     "validate",
     "worth",
 ]

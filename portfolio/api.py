@@ -40,6 +40,7 @@ from portfolio.studies.alliance import alliance
 from portfolio.studies.out_of_sample import SCENARIOS, out_of_sample
 from portfolio.studies.replications import replicate
 from portfolio.studies.stress import STRESSED, Ask, stress_test
+from portfolio.studies.termsheet import termsheet
 from portfolio.studies.worth import worth
 
 __all__ = [
@@ -63,6 +64,7 @@ __all__ = [
     "replicate",
     "solve",
     "stress",
+    "termsheet",
     "validate",
     "worth",
 ]
