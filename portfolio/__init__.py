@@ -31,6 +31,7 @@ if TYPE_CHECKING:
         stress,
         termsheet,
         validate,
+        wait,
         worth,
     )
 
@@ -55,6 +56,7 @@ __all__ = [
     "stress",
     "termsheet",
     "validate",
+    "wait",
     "worth",
 ]
 

@@ -41,6 +41,7 @@ from portfolio.studies.out_of_sample import SCENARIOS, out_of_sample
 from portfolio.studies.replications import replicate
 from portfolio.studies.stress import STRESSED, Ask, stress_test
 from portfolio.studies.termsheet import termsheet
+from portfolio.studies.wait import wait
 from portfolio.studies.worth import worth
 
 __all__ = [
@@ -66,6 +67,7 @@ __all__ = [
     "stress",
     "termsheet",
     "validate",
+    "wait",
     "worth",
 ]
 

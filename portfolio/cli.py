@@ -23,6 +23,7 @@ from portfolio.commands.evaluate import evaluate
 from portfolio.commands.replicate import replicate
 from portfolio.commands.stress import stress
 from portfolio.commands.termsheet import termsheet
+from portfolio.commands.wait import wait
 from portfolio.commands.worth import worth
 
 if TYPE_CHECKING:
@@ -98,6 +99,7 @@ def main() -> None:
     portfolio worth results/RUN              what are stochastics worth to it?
     portfolio stress results/RUN             what if an embargo comes on top?
     portfolio termsheet results/RUN PROJECT  which terms keep it alive?
+    portfolio wait CASE                      what is deciding now worth, what waiting?
     portfolio alliance CASE                  what do members gain by a joint fund?
     portfolio init mycase                    a copy of it to change
     portfolio validate mycase                is it sound?
@@ -330,6 +332,7 @@ main.add_command(evaluate)
 main.add_command(replicate)
 main.add_command(stress)
 main.add_command(termsheet)
+main.add_command(wait)
 main.add_command(worth)
 
 if __name__ == "__main__":
