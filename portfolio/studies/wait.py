@@ -214,8 +214,8 @@ def _caveats(
     ]
     if least < FEW:
         notes.append(
-            f"Scenarios in the smallest cluster: {least}. What is adapted to so few fits their luck: in sample that can "
-            "only look better; go by the fresh scenarios."
+            f"Scenarios in the smallest cluster: {least}. What is adapted to so few fits their luck: in sample that "
+            "can only look better; go by the fresh scenarios."
         )
     missing = [name for name, a in answers.items() if a.decision is None]
     if missing:
