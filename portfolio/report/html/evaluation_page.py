@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +40,7 @@ def evaluation_page(folder: Path) -> Page:
         f"The portfolio on {count(record['scenarios'], 'fresh scenario')} (seed {record['seed']}); it was chosen on "
         f"{count(sample['scenarios'], 'other')} (seed {sample['seed']})."
     )
-    first = Section("What the portfolio is worth", (*fresh_blocks(folder), *caveats(record)))
+    first = Section("What the portfolio is worth", (*fresh_blocks(folder), *caveats(record), *_figures(folder, record["level"])))
     return study_page(record, "Evaluation", about, (first, _places(folder, record)))
 
 
@@ -54,7 +55,6 @@ def fresh_blocks(folder: Path) -> tuple[Block, ...]:
         _claims(figures, record),
         distribution(scenarios, sample).renamed("fresh-distribution"),
         curve(scenarios, sample).renamed("fresh-exceedance"),
-        _figures(figures, record["level"]),
     )
 
 
@@ -124,24 +124,26 @@ def _claims(figures: pd.DataFrame, record: dict[str, Any]) -> Chart:
     )
 
 
-def _figures(figures: pd.DataFrame, level: float) -> Table:
-    """Every figure with its interval. Shares are written as fractions, since a column has one form."""
-    rows = figures.copy()
-    rows["what"] = [FIGURES.get(name, name) for name in rows["figure"]]
+def _figures(folder: Path, level: float) -> Iterator[Table]:
+    """Every figure with its interval, shares apart from tonnes."""
+    rows = read_table(folder / "figures.csv")
+    rows["what"] = [FIGURES.get(name, name.replace("weighted_p", "weighted, quantile at ")) for name in rows["figure"]]
     rows["in"] = rows["world"].map(IN_WORDS)
     rows["trust"] = ["" if reliable else note for reliable, note in zip(rows["reliable"], rows["note"], strict=True)]
-    columns = (
-        Column("what", "Figure"),
-        Column("in", "World"),
-        Column("unit", "Unit"),
-        Column("estimate", "Estimate", number),
-        Column("low", "From", number),
-        Column("high", "To", number),
-        Column("in_sample", "Run claims", number),
-        Column("optimism", "Claimed − fresh", number),
-        Column("trust", "Not to be relied on"),
-    )
-    return Table(f"All figures with {100 * level:.3g} % intervals", rows, columns)
+    shares = rows["figure"].isin(SHARES)
+    for part, form, kind in ((rows.loc[~shares], number, "tonnes"), (rows.loc[shares], percent, "shares")):
+        columns = (
+            Column("what", "Figure"),
+            Column("in", "World"),
+            Column("unit", "Unit"),
+            Column("estimate", "Estimate", form),
+            Column("low", "From", form),
+            Column("high", "To", form),
+            Column("in_sample", "Run claims", form),
+            Column("optimism", "Claimed − fresh", form),
+            Column("trust", "Not to be relied on"),
+        )
+        yield Table(f"All figures with {100 * level:.3g} % intervals: {kind}", part, columns, folded=True)
 
 
 def _places(folder: Path, record: dict[str, Any]) -> Section:

@@ -53,12 +53,13 @@ class Plot(Protocol):
 
 @dataclass(frozen=True)
 class Table:
-    """A table that is shown."""
+    """A table that is shown; ``folded`` where a reader has to open it."""
 
     title: str
     data: pd.DataFrame
     columns: tuple[Column, ...]
     note: str = ""
+    folded: bool = False
 
 
 @dataclass(frozen=True)

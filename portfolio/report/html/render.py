@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from typing import Any, Literal
+from xml.etree import ElementTree
 
 import altair as alt
 import vl_convert
@@ -21,6 +22,13 @@ CHECKED = False
 """Whether charts are checked against the schema of Vega-Lite."""
 SCALE = 2.0
 """Pixels of a picture for each of a chart, for print and slides."""
+
+SVG = "http://www.w3.org/2000/svg"
+DROPPED = frozenset({"style", "role", "aria-roledescription", "pointer-events", "stroke-miterlimit", "version"})
+"""Attributes that a page does not need, or whose place is the style of the page."""
+PLACED = frozenset({"d", "transform", "x", "y", "x1", "x2", "y1", "y2", "width", "height"})
+"""Attributes that hold positions."""
+DECIMALS = re.compile(r"\d+\.\d{2,}")
 
 Format = Literal["png", "svg"]
 """Formats of static figures."""
@@ -64,11 +72,24 @@ def _svg(chart: Chart, width: int) -> str:
 
 
 def _plain(svg: str, name: str) -> str:
-    """Make an SVG part of a page: one picture to assistive technology, names of its own, no styles in attributes."""
-    svg = re.sub(r'\sstyle="[^"]*"', "", svg)
-    svg = re.sub(r'\bid="([^"]*)"', rf'id="{name}-\1"', svg)
-    svg = re.sub(r"url\(#([^)]*)\)", rf"url(#{name}-\1)", svg)
-    return svg.replace("<svg ", '<svg aria-hidden="true" focusable="false" ', 1)
+    """Make an SVG part of a page: one picture to assistive technology, names of its own, no styles in attributes.
+
+    Positions are rounded to tenths of a pixel; text and the words behind marks stay as they are.
+    """
+    root = ElementTree.fromstring(svg)  # noqa: S314  what was just drawn
+    for part in root.iter():
+        part.tag = part.tag.removeprefix(f"{{{SVG}}}")
+        for key in DROPPED & part.attrib.keys():
+            del part.attrib[key]
+        for key in PLACED & part.attrib.keys():
+            part.set(key, DECIMALS.sub(lambda found: f"{float(found[0]):.1f}", part.attrib[key]))
+        for key, value in part.attrib.items():
+            if key == "id":
+                part.set(key, f"{name}-{value}")
+            elif value.startswith("url(#"):
+                part.set(key, f"url(#{name}-{value.removeprefix('url(#')}")
+    root.attrib |= {"xmlns": SVG, "aria-hidden": "true", "focusable": "false"}
+    return ElementTree.tostring(root, encoding="unicode")
 
 
 def _lines(text: str, most: int) -> list[str]:

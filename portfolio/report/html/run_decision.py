@@ -9,7 +9,7 @@ import pandas as pd
 
 from portfolio.evaluation.figures import DIFFERENCE
 from portfolio.evaluation.measures import WITH, WITHOUT
-from portfolio.report.html.page import Block, Chart, Column, Fact, Facts, Notes, Section, Table
+from portfolio.report.html.page import Block, Chart, Column, Fact, Facts, Notes, Section, Table, year
 from portfolio.report.html.plots import Stacked
 from portfolio.report.html.run_data import KINDS, RunFolder, charges, commitments
 from portfolio.report.words import amount, change, count, number, percent
@@ -20,20 +20,29 @@ UNSURE = 0.75
 """Chance of being built, and share of years in operation, below which a supported project is named as unsure."""
 
 
+READING = (
+    "Is built: probability that it ever produces, without → with support. Runs: share of the years from its planned start "
+    "in which it produces. Charge: to the members' budgets, administration apart. Shares in brackets are of the uses of "
+    "funds, of contracts of output."
+)
+"""How to read the table of commitments."""
+
+
 def decision(run: RunFolder, fresh: pd.DataFrame | None) -> Section:
     """Return the section; ``fresh`` are the figures of an evaluation of this run, where there is one."""
     blocks: list[Block] = [_facts(run, fresh)]
     shown = commitments(run)
     first = run.case.windows[0]
     advice, plan = shown.loc[shown["advice"] == 1], shown.loc[shown["advice"] == 0]
+    warnings = Notes("Before you act on it", _caveats(run, fresh), warning=True)
     if shown.empty:
         nothing = "The fund commits nothing: no commitment within its rules and budgets was found to pay."
         blocks.append(Notes("Commitments", (nothing,)))
     else:
-        blocks.append(_packages(run, advice, f"Commit in {first}: advice"))
-        if len(plan):
-            blocks.append(_packages(run, plan, "Commit later: a plan, to be solved again by then"))
-    blocks += [Notes("Before you act on it", _caveats(run, fresh), warning=True), Notes("What binds", _binds(run))]
+        blocks.append(_packages(run, advice, f"Commit in {first}: advice", READING))
+    blocks += [warnings, Notes("What binds", _binds(run))]
+    if len(plan):
+        blocks.append(_packages(run, plan, "Commit later: a plan, to be solved again by then"))
     return Section("The decision", tuple(blocks))
 
 
@@ -48,7 +57,7 @@ def _facts(run: RunFolder, fresh: pd.DataFrame | None) -> Facts:
     return Facts(
         (
             _shortfall(run, fresh),
-            Fact("Weighted by value at stake, with the fund", *shares),
+            Fact("Change weighted by value at stake", *shares),
             Fact(
                 f"Charged to budgets in {first}",
                 f"USD {number(now['charge_usd_m'])} M",
@@ -71,7 +80,7 @@ def _shortfall(run: RunFolder, fresh: pd.DataFrame | None) -> Fact:
         said = run.headline["shortfall"]
         before, after = (said[world]["tonnes_per_year"] for world in (WITHOUT, WITH))
         sample = count(int(run.record["scenarios"]), "scenario")
-        detail = f"{change(before, after)}; in sample, {sample}: flattered, no interval. portfolio evaluate gives both"
+        detail = f"{change(before, after)}; in sample ({sample}): flattered, without interval until evaluated"
         return Fact(label, f"{number(before)} → {number(after)} t/y", detail)
     rows = {world: _figure(fresh, "tonnes_per_year", world) for world in (WITHOUT, WITH)}
     limits = " → ".join(f"{number(row['low'])} to {number(row['high'])}" for row in rows.values())
@@ -103,7 +112,7 @@ def _fresh(fresh: pd.DataFrame) -> str:
     return count(int(fresh["n"].max()), "fresh scenario")
 
 
-def _packages(run: RunFolder, rows: pd.DataFrame, title: str) -> Block:
+def _packages(run: RunFolder, rows: pd.DataFrame, title: str, note: str = "") -> Block:
     """Who gives what to each project, a row per project and year."""
     if rows.empty:
         return Notes(title, ("nothing",))
@@ -115,24 +124,19 @@ def _packages(run: RunFolder, rows: pd.DataFrame, title: str) -> Block:
             {
                 "window": window,
                 "project": f"{name or project}{f' ({country})' if country else ''}",
-                "package": "; ".join(_by_member(own)),
+                "package": "\n".join(_by_member(own)),
                 "built": _arrow(chance, "closes"),
                 "runs": _arrow(chance, "runs"),
                 "charge": own["charge_usd_m"].sum(),
             }
         )
     columns = (
-        Column("window", "Year", lambda v: f"{v:.0f}"),
+        *((Column("window", "Year", year),) if rows["window"].nunique() > 1 else ()),
         Column("project", "Project"),
         Column("package", "Who funds what"),
         Column("built", "Is built"),
         Column("runs", "Runs"),
         Column("charge", "Charge, USD M", number),
-    )
-    note = (
-        "Is built: probability that it ever produces, without → with support. Runs: share of the years from its planned "
-        "start in which it produces. Charge: what the members' budgets are charged, administration apart. Shares in "
-        "brackets are of the uses of funds, of contracts of output."
     )
     return Table(title, pd.DataFrame(made), columns, note)
 

@@ -15,13 +15,13 @@ CONVENTION_WORDS = {"cash": "cash", "provisioning": "provisioning", "subsidy": "
 """Budget conventions in words."""
 FLOWS = {
     "outlay": "loans, equity, grants paid out",
-    "overrun": "overruns",
+    "overrun": "loans, equity, grants paid out",
     "purchase": "stockpile",
-    "payout": "payouts on contracts",
-    "call": "guarantees called",
-    "haircut": "haircut and handling of offtake",
-    "handling": "haircut and handling of offtake",
-    "working_capital": "haircut and handling of offtake",
+    "payout": "contracts and guarantees",
+    "call": "contracts and guarantees",
+    "haircut": "contracts and guarantees",
+    "handling": "contracts and guarantees",
+    "working_capital": "contracts and guarantees",
     "administration": "administration and set-up",
     "set_up": "administration and set-up",
     "service": "service of loans",
@@ -81,7 +81,7 @@ def _conventions(run: RunFolder) -> Chart | None:
         return None
     keys = ["member", "convention", "year"]
     sums = charged.groupby(keys)["simulated_usd_m"].sum()
-    years = range(run.case.windows[0], run.case.windows[-1] + 1)
+    years = sorted({*run.case.windows, *(int(y) for y in charged["year"])})
     rows = []
     for member in dict.fromkeys(charged["member"]):
         for convention in CONVENTIONS:
@@ -123,7 +123,7 @@ def _flows(run: RunFolder) -> Chart | None:
     return Chart(
         name="cash-flows",
         title="Cash out and back over the years",
-        unit="Expected USD M a year, undiscounted, simulated contract by contract; paid below the line, received above",
+        unit="Expected USD M a year, undiscounted, simulated contract by contract; paid below zero, received above",
         alt=f"Stacked bars of yearly cash flows by member. Over all years USD {number(-out)} M go out and "
         f"{number(back)} M come back.",
         data=data,
@@ -153,4 +153,4 @@ def _rows(run: RunFolder) -> Table:
         Column("charge_usd_m", "Charge, USD M", number),
     )
     note = "Share: of the uses of funds, for contracts of output. Stockpile: tonnes bought. The same rows as portfolio.csv."
-    return Table("All commitments", run.portfolio, columns, note)
+    return Table("All commitments, one by one", run.portfolio, columns, note, folded=True)

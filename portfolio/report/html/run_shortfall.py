@@ -170,7 +170,7 @@ def benchmarks(run: RunFolder) -> Section | None:
             Column("with_country", "Largest country, with"),
         ),
         plot=Change("material", "without_level", "with_level", target="target", target_title="benchmark",
-                    panel="panel", share=True, across=2),
+                    panel="panel", share=True, own_scale=True),
         note="Levels above 100 % come from capacity beyond home consumption. The table has the probability of meeting each.",
     )  # fmt: skip
     return Section("Benchmarks", (chart,))

@@ -10,8 +10,10 @@ from portfolio.report.html.plots import Change, Stacked
 from portfolio.report.html.run_data import AFTER, BEFORE, GROUPS, WORLDS, RunFolder, exposure, needed, offered
 from portfolio.report.words import number, percent
 
-COUNTRIES = 6
-"""Countries that are shown by name."""
+COUNTRIES = 4
+"""Countries that are shown for each region and stage."""
+NOTHING = 0.01
+"""Part of the largest region's supply and need below which a region is left out of a chart."""
 SUPPLY_COLUMNS = (
     Column("in", "World"),
     Column("region", "Region"),
@@ -98,6 +100,7 @@ def _over_years(run: RunFolder, rows: pd.DataFrame, need: pd.DataFrame, stage: s
     if own.empty or not wanted["need_t"].any():
         return None
     joined = _joined(own, wanted, ["world", "region", "stage", "year"])
+    joined = _without_empty(joined)
     joined["panel"] = joined["region"] + ", " + joined["in"]
     joined = _panels_first(run, joined)
     last = run.case.years[-1]
@@ -108,7 +111,7 @@ def _over_years(run: RunFolder, rows: pd.DataFrame, need: pd.DataFrame, stage: s
     return Chart(
         name=f"supply-{run.case.stage_names.index(stage) + 1}",
         title=f"Supply over the years: {stage}",
-        unit="Mean t/y, all materials; black marks: what the stage needs",
+        unit="Mean t/y, all materials; black marks: what the stage needs. Regions with next to nothing are left out",
         alt=f"Stacked bars of mean supply at the stage {stage} by year and source for each region, without and with the "
         f"fund. In {last} all regions together have {ends[0]} t without and {ends[1]} t with the fund.",
         data=joined,
@@ -120,6 +123,12 @@ def _over_years(run: RunFolder, rows: pd.DataFrame, need: pd.DataFrame, stage: s
     )  # fmt: skip
 
 
+def _without_empty(rows: pd.DataFrame) -> pd.DataFrame:
+    """Leave out regions that have and need next to nothing."""
+    size = rows.groupby("region")["mean_t"].sum() + rows.groupby("region")["need_t"].sum()
+    return rows.loc[rows["region"].map(size) > NOTHING * size.max()].copy()
+
+
 def _countries(run: RunFolder) -> Chart | None:
     """Shares of countries in what is offered, by region and stage; None where nothing is offered."""
     found = exposure(run)
@@ -127,29 +136,32 @@ def _countries(run: RunFolder) -> Chart | None:
         return None
     wide = found.pivot_table(index=["region", "stage", "country"], columns="world", values="share", fill_value=0.0)
     rows = wide.reindex(columns=list(WORLDS), fill_value=0.0).reset_index()
-    largest = rows.groupby("country")[list(WORLDS)].max().max(axis=1).sort_values(ascending=False).index[:COUNTRIES]
-    rows = rows.loc[rows["country"].isin(largest)].copy()
+    rows["largest"] = rows[list(WORLDS)].max(axis=1)
+    stages, regions = (dict(zip(n, range(len(n)), strict=True)) for n in (run.case.stage_names, run.case.region_names))
+    rows = rows.assign(s=rows["stage"].map(stages), r=rows["region"].map(regions))
+    rows = rows.sort_values(["s", "r", "largest"], ascending=[True, True, False], kind="stable")
+    rows = rows.groupby(["region", "stage"], sort=False).head(COUNTRIES)
+    rows = rows.loc[rows["largest"] > 0].copy()
+    names = {c.country: c.name or c.country for c in run.case.countries}
     rows["panel"] = rows["region"] + ": " + rows["stage"]
-    rank = {country: n for n, country in enumerate(largest)}
-    stages = {stage: n for n, stage in enumerate(run.case.stage_names)}
-    order = [rows["stage"].map(stages), rows["region"].map({r: n for n, r in enumerate(run.case.region_names)})]
-    rows = rows.assign(s=order[0], r=order[1], c=rows["country"].map(rank)).sort_values(["s", "r", "c"])
+    rows["name"] = rows["country"].map(names).fillna(rows["country"])
     top = rows.loc[rows[WITH].idxmax()]
     return Chart(
         name="countries",
         title="Dependence on countries",
         unit="Share of what each region is offered over the horizon, without the fund → with it",
-        alt=f"Shares of the {len(largest)} largest countries by region and stage. The largest with the fund is "
-        f"{top['country']} for {top['region']} at {top['stage']}: {percent(top[WITHOUT])} without, {percent(top[WITH])} with.",
+        alt=f"Shares of the {COUNTRIES} largest countries by region and stage. The largest with the fund is "
+        f"{top['name']} for {top['region']} at {top['stage']}: {percent(top[WITHOUT])} without, {percent(top[WITH])} with.",
         data=rows,
         columns=(
             Column("region", "Region"),
             Column("stage", "Stage"),
-            Column("country", "Country"),
+            Column("country", "Code"),
+            Column("name", "Country"),
             Column(WITHOUT, BEFORE.capitalize(), percent),
             Column(WITH, AFTER.capitalize(), percent),
         ),
-        plot=Change("country", WITHOUT, WITH, panel="panel", share=True),
-        note="Offers are imports, toll capacity and output of projects, by the country they come from. Countries that never "
-        "hold a large share are not shown.",
+        plot=Change("name", WITHOUT, WITH, panel="panel", share=True, rows=COUNTRIES),
+        note="Offers are imports, toll capacity and output of projects, by the country they come from; the "
+        f"{COUNTRIES} largest of each panel are shown.",
     )

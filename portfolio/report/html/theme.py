@@ -84,7 +84,7 @@ def config() -> dict[str, Any]:
         "axisY": {"domain": False},
         "legend": {
             "orient": "top", "title": None, "labelColor": ink, "labelFontSize": 12, "symbolType": "square",
-            "symbolSize": 110, "labelLimit": 260, "columnPadding": 16, "offset": 10, "padding": 0,
+            "symbolSize": 110, "symbolOpacity": 1, "labelLimit": 260, "columnPadding": 16, "offset": 10, "padding": 0,
         },
         "header": {
             "title": None, "labelColor": ink, "labelFontSize": 13, "labelFontWeight": "bold", "labelAnchor": "start",

@@ -95,13 +95,17 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.filters["svg"] = lambda chart: _drawn(chart)
-    made.filters["cells"] = cells
+    made.filters |= {"svg": _drawn, "cells": cells, "tight": tight}
     made.tests["chart"] = lambda block: isinstance(block, Chart)
     made.tests["table"] = lambda block: isinstance(block, Table)
     made.tests["facts"] = lambda block: isinstance(block, Facts)
     made.tests["notes"] = lambda block: isinstance(block, Notes)
     return made
+
+
+def tight(text: str) -> str:
+    """Keep numbers and their units on one line."""
+    return text.replace(" %", "\u00a0%").replace("USD ", "USD\u00a0").replace(" M", "\u00a0M").replace(" t/y", "\u00a0t/y")
 
 
 def _drawn(chart: Chart) -> dict[str, Markup]:

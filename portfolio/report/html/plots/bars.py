@@ -122,12 +122,14 @@ class Histogram:
             f"{row['series']}, {number(row['start'])} to {number(row['end'])}: {percent(row['value'])} of scenarios"
             for row in rows.to_dict(orient="records")
         ]
+        rows["ground"] = 0.0
         series = order_of(rows["series"])
-        bars = alt.Chart(rows).mark_bar(stroke=tone("ground"), strokeWidth=0.6)
+        bars = alt.Chart(rows).mark_rect(stroke=tone("ground"), strokeWidth=0.6)
         chart = bars.encode(
             x=alt.X("start:Q", axis=value_axis(self.x_title, width)),
             x2="end:Q",
             y=alt.Y("value:Q", axis=value_axis("", width, share=True, ticks=3), title=""),
+            y2="ground:Q",
             color=colour(series, self.muted, width, legend=False),
             description=alt.Description("said:N"),
         )

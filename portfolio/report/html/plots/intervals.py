@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import altair as alt
 import numpy as np
@@ -29,7 +30,8 @@ def _categories(rows: pd.DataFrame, width: int) -> alt.Y:
 class Change:
     """From one value to another in each category: a grey ring, a filled dot, and the line between; a mark for a target.
 
-    ``category``, ``before``, ``after``, ``target`` and ``panel`` name columns.
+    ``category``, ``before``, ``after``, ``target`` and ``panel`` name columns. ``own_scale`` gives each panel an axis of
+    its own; ``rows``, where given, is the number of categories that each panel has of its own.
     """
 
     category: str
@@ -42,6 +44,8 @@ class Change:
     panel: str = ""
     share: bool = False
     title: str = ""
+    own_scale: bool = False
+    rows: int = 0
     across: int = 2
 
     def draw(self, data: pd.DataFrame, width: int) -> alt.TopLevelMixin:
@@ -56,32 +60,44 @@ class Change:
         ]
         place = _categories(rows, width)
         values = alt.X("value:Q", axis=value_axis(self.title, width, share=self.share), title=self.title or "")
-        shapes = ["circle", "circle", "stroke"][: len(series)]
-        scale = alt.Scale(domain=series, range=[tone("muted"), tone("c1"), tone("ink")][: len(series)])
-        legend = alt.Legend(symbolStrokeWidth=3)
+        # A ring that a dot fits into: both are seen where nothing changes.
+        long["area"] = np.select([long["series"] == t for t in series[:2]], [150.0, 55.0], 260.0)
+        long["turned"] = np.where(long["series"] == self.target_title, 90.0, 0.0)
         line = alt.Chart(long).mark_rule(strokeWidth=3, color=tone("c1"), opacity=0.3, aria=False)
         joined = line.encode(y=place, x=alt.X("before:Q", title=self.title or ""), x2="after:Q")
-        dots = alt.Chart(long).mark_point(size=95, opacity=1, strokeWidth=2.5)
+        dots = alt.Chart(long).mark_point(opacity=1, strokeWidth=2.2)
         drawn = dots.encode(
             y=place,
             x=values,
-            stroke=alt.Stroke("series:N", scale=scale, sort=series, title="", legend=legend),
-            fill=alt.Fill("series:N", scale=alt.Scale(domain=series, range=self._fills(len(series))), legend=None),
-            shape=alt.Shape("series:N", scale=alt.Scale(domain=series, range=shapes), sort=series, legend=None, title=""),
+            **self._looks(series),
+            size=alt.Size("area:Q", scale=None),
             angle=alt.Angle("turned:Q", scale=None),
             description=alt.Description("said:N"),
         )
-        long["turned"] = np.where(long["series"] == self.target_title, 90.0, 0.0)
-        height = max(50, BAND * len(order_of(rows["category"])))
-        return laid_out([joined, drawn], rows, width, height, self.across)
+        height = max(50, BAND * (self.rows or len(order_of(rows["category"]))))
+        made = laid_out([joined, drawn], rows, width, height, self.across)
+        if self.own_scale:
+            made = made.resolve_scale(x="independent")
+        return made.resolve_scale(y="independent") if self.rows else made
+
+    @staticmethod
+    def _looks(series: list[str]) -> dict[str, Any]:
+        """Ring, dot and mark by series, with one legend for all."""
+        looks = (
+            (alt.Stroke, "stroke", [tone("muted"), tone("c1"), tone("ink")]),
+            (alt.Fill, "fill", [tone("ground"), tone("c1"), tone("ink")]),
+            (alt.Shape, "shape", ["circle", "circle", "stroke"]),
+        )
+        legend = alt.Legend(symbolStrokeWidth=2.2, symbolSize=90)
+        return {
+            name: channel("series:N", title="", sort=series, legend=legend,
+                          scale=alt.Scale(domain=series, range=values[: len(series)]))
+            for channel, name, values in looks
+        }  # fmt: skip
 
     def _worlds(self) -> list[tuple[str, str]]:
         worlds = [("before", self.before_title), ("after", self.after_title)]
         return [*worlds, ("target", self.target_title)] if self.target else worlds
-
-    @staticmethod
-    def _fills(count: int) -> list[str]:
-        return [tone("ground"), tone("c1"), tone("ink")][:count]
 
 
 @dataclass(frozen=True)

@@ -43,7 +43,7 @@ class Lines:
         names = {"x": self.x, "y": self.y, "series": self.series, "low": self.low, "high": self.high}
         rows = frame(data, names | {"panel": self.panel})
         series = order_of(rows["series"])
-        direct = not self.panel and len(series) > 1
+        direct = not self.panel and not self.step and len(series) > 1
         axis = alt.Axis(title=self.x_title or None, format="d" if self.years else ",~f", tickCount=6, tickMinStep=1)
         spread = alt.Scale(nice=not self.years, zero=not self.years)
         x = alt.X("x:Q", axis=axis, scale=spread)
@@ -75,22 +75,11 @@ class Lines:
     def _labels(self, rows: pd.DataFrame, hue: alt.Color) -> alt.Chart:
         """Names of the series at the ends of their lines, moved apart where they would meet."""
         known = rows.dropna(subset=["y"])
-        if self.step:
-            # Curves end together at nothing: named where they are farthest apart instead.
-            ends = pd.DataFrame([_widest(known, name) for name in order_of(known["series"])])
-        else:
-            ends = known.loc[known.groupby("series", sort=False)["x"].idxmax()].copy()
+        ends = known.loc[known.groupby("series", sort=False)["x"].idxmax()].copy()
         top = float(np.nanmax(rows[["y", *(["high"] if self.high else [])]].to_numpy(dtype=float)))
         ends["y"] = apart(ends["y"].to_numpy(dtype=float), LABEL_PIXELS * max(top, 1e-12) / self.height)
-        text = alt.Chart(ends).mark_text(align="left", dx=8, dy=-6 if self.step else 0, fontWeight="bold", aria=False)
+        text = alt.Chart(ends).mark_text(align="left", dx=8, fontWeight="bold", aria=False)
         return text.encode(x="x:Q", y="y:Q", text="series:N", color=hue)
-
-
-def _widest(rows: pd.DataFrame, name: str) -> dict[str, object]:
-    """Return the point of a falling curve at which a third of its height is left."""
-    own = rows.loc[rows["series"] == name]
-    at = (own["y"] - own["y"].max() / 3).abs().idxmin()
-    return {str(k): v for k, v in own.loc[at].to_dict().items()}
 
 
 def _written(value: float, *, share: bool) -> str:
