@@ -5,7 +5,7 @@
 >>> run.portfolio  # who funds what, a pandas table
 
 The functions are those of the commands: :func:`init`, :func:`validate`, :func:`solve`, :func:`evaluate`,
-:func:`replicate`, :func:`worth`, :func:`stress`.
+:func:`replicate`, :func:`worth`, :func:`stress`, :func:`report`.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
         Evaluation,
         NoPortfolioError,
         Replications,
+        Report,
         Run,
         RunError,
         Step,
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
         evaluate,
         init,
         replicate,
+        report,
         solve,
         stress,
         validate,
@@ -38,6 +40,7 @@ __all__ = [
     "Evaluation",
     "NoPortfolioError",
     "Replications",
+    "Report",
     "Run",
     "RunError",
     "Step",
@@ -48,6 +51,7 @@ __all__ = [
     "evaluate",
     "init",
     "replicate",
+    "report",
     "solve",
     "stress",
     "validate",

@@ -20,6 +20,7 @@ from portfolio import __version__
 from portfolio.commands.console import as_json_text, complain, debug_option, render, say
 from portfolio.commands.evaluate import evaluate
 from portfolio.commands.replicate import replicate
+from portfolio.commands.report import report
 from portfolio.commands.stress import stress
 from portfolio.commands.worth import worth
 
@@ -95,6 +96,7 @@ def main() -> None:
     portfolio replicate results/RUN          how far is it from the best there is?
     portfolio worth results/RUN              what are stochastics worth to it?
     portfolio stress results/RUN             what if an embargo comes on top?
+    portfolio report results/RUN             its page again, its charts as files
     portfolio init mycase                    a copy of it to change
     portfolio validate mycase                is it sound?
 
@@ -323,6 +325,7 @@ def _standing(step: Step) -> str:
 
 main.add_command(evaluate)
 main.add_command(replicate)
+main.add_command(report)
 main.add_command(stress)
 main.add_command(worth)
 

@@ -76,4 +76,6 @@ def write_report(folder: Path) -> None:
     except OutputError as fault:
         raise OSError(str(fault)) from fault
     except Exception as fault:
-        log.warning("report.html could not be made (%s: %s); portfolio report makes it again", type(fault).__name__, fault)
+        log.warning(
+            "report.html could not be made (%s: %s); portfolio report makes it again", type(fault).__name__, fault
+        )

@@ -27,9 +27,7 @@ def beside(folder: Path, record: dict[str, Any]) -> Beside:
 
     They name the run, were made after it, and are of the same case; an evaluation repeats what the run says of itself.
     """
-    return Beside(
-        evaluation=_newest(folder, record, "evaluation.json"), stress=_newest(folder, record, "stress.json")
-    )
+    return Beside(evaluation=_newest(folder, record, "evaluation.json"), stress=_newest(folder, record, "stress.json"))
 
 
 def _newest(folder: Path, record: dict[str, Any], name: str) -> Path | None:

@@ -40,7 +40,9 @@ def evaluation_page(folder: Path) -> Page:
         f"The portfolio on {count(record['scenarios'], 'fresh scenario')} (seed {record['seed']}); it was chosen on "
         f"{count(sample['scenarios'], 'other')} (seed {sample['seed']})."
     )
-    first = Section("What the portfolio is worth", (*fresh_blocks(folder), *caveats(record), *_figures(folder, record["level"])))
+    first = Section(
+        "What the portfolio is worth", (*fresh_blocks(folder), *caveats(record), *_figures(folder, record["level"]))
+    )
     return study_page(record, "Evaluation", about, (first, _places(folder, record)))
 
 
@@ -120,7 +122,9 @@ def _claims(figures: pd.DataFrame, record: dict[str, Any]) -> Chart:
             Column("low", "From", number),
             Column("high", "To", number),
         ),
-        plot=Intervals("figure", "weighted", "low", "high", series="sample", reference=None, title="weighted shortfall"),
+        plot=Intervals(
+            "figure", "weighted", "low", "high", series="sample", reference=None, title="weighted shortfall"
+        ),
     )
 
 

@@ -101,4 +101,3 @@ def _lines(text: str, most: int) -> list[str]:
         else:
             lines[-1] = f"{lines[-1]} {word}".strip()
     return lines
-

@@ -43,7 +43,9 @@ def _batches(folder: Path) -> Chart:
     batches = read_table(folder / "batches.csv").reset_index(names="batch")
     batches["batch"] = [f"batch {n + 1}" for n in batches["batch"]]
     parts = {"sampling_gap": "sampling gap", "solver_gap": "solver gap"}
-    data = batches.melt(["batch", "scenarios", "candidate", "found", "bound", "status"], list(parts), "part", "part_gap")
+    data = batches.melt(
+        ["batch", "scenarios", "candidate", "found", "bound", "status"], list(parts), "part", "part_gap"
+    )
     data["part"] = data["part"].map(parts)
     gaps = batches["gap"]
     return Chart(

@@ -95,7 +95,9 @@ def distribution(scenarios: pd.DataFrame, sample: str = "") -> Chart:
     means = [number(float(weights @ v / weights.sum())) for v in worlds.values()]
     return Chart(
         name="distribution",
-        title="Most scenarios are mild, a few are not" if _skewed(worlds[WITHOUT], weights) else "How shortfall spreads",
+        title="Most scenarios are mild, a few are not"
+        if _skewed(worlds[WITHOUT], weights)
+        else "How shortfall spreads",
         unit=f"Share of scenarios by weighted shortfall over the whole horizon{sample}",
         alt=f"Histograms of the weighted shortfall. The mean is {means[0]} without and {means[1]} with the fund, the "
         f"largest value {number(top)}.",

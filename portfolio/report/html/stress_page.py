@@ -88,7 +88,12 @@ def _alone(rows: pd.DataFrame, name: str, title: str) -> Chart | None:
         alt=f"Stacked bars for {count(named['stress'].nunique(), 'stress').replace('stresss', 'stresses')}, without and "
         f"with the fund. The worst with the fund is {worst['stress']}: {number(worst['weighted'])}.",
         data=long,
-        columns=(*STRESS_COLUMNS[:5], Column("part", "Part"), Column("value", "Weighted, part", number), *STRESS_COLUMNS[5:]),
+        columns=(
+            *STRESS_COLUMNS[:5],
+            Column("part", "Part"),
+            Column("value", "Weighted, part", number),
+            *STRESS_COLUMNS[5:],
+        ),
         plot=Stacked("label", "value", "part", panel="in", muted=("in calm",)),
     )
 
@@ -126,5 +131,7 @@ def _suppliers(folder: Path) -> Section:
         Column("mean_t", "Imports, t/y", number),
         Column("share", "Share of imports", percent),
     )
-    table = Table("Largest third country by region, stage and material, in calm", read_table(folder / "suppliers.csv"), columns)
+    table = Table(
+        "Largest third country by region, stage and material, in calm", read_table(folder / "suppliers.csv"), columns
+    )
     return Section("Who would be missed", (table,))

@@ -38,7 +38,11 @@ def worth_page(folder: Path) -> Page:
     rows["where"] = rows["sample"].map(SAMPLES)
     values = rows.loc[~rows["measure"].isin(["RP", "EEV", "WS"])].copy()
     about = f"Of the portfolio chosen on {count(record['scenarios'], 'scenario')} (seed {record['seed']})."
-    blocks = (*([_values(values, record["level"])] if len(values) else []), *caveats(record), _table(rows, record["level"]))
+    blocks = (
+        *([_values(values, record["level"])] if len(values) else []),
+        *caveats(record),
+        _table(rows, record["level"]),
+    )
     return study_page(record, "Worth of stochastics", about, (Section("What it is worth", blocks),))
 
 

@@ -105,7 +105,9 @@ def _environment() -> Environment:
 
 def tight(text: str) -> str:
     """Keep numbers and their units on one line."""
-    return text.replace(" %", "\u00a0%").replace("USD ", "USD\u00a0").replace(" M", "\u00a0M").replace(" t/y", "\u00a0t/y")
+    return (
+        text.replace(" %", "\u00a0%").replace("USD ", "USD\u00a0").replace(" M", "\u00a0M").replace(" t/y", "\u00a0t/y")
+    )
 
 
 def _drawn(chart: Chart) -> dict[str, Markup]:
@@ -151,5 +153,3 @@ def _policy(style: str, script: str) -> str:
         f"default-src 'none'; style-src 'sha256-{hashes[0]}'; script-src 'sha256-{hashes[1]}'; img-src data:; "
         "base-uri 'none'; form-action 'none'"
     )
-
-

@@ -59,7 +59,9 @@ def panel_width(width: int, columns: int) -> int:
     return max(90, (width - AXIS - GAP * (columns - 1)) // columns - 8)
 
 
-def laid_out(layers: Sequence[alt.Chart], rows: pd.DataFrame, width: int, height: int, across: int) -> alt.TopLevelMixin:
+def laid_out(
+    layers: Sequence[alt.Chart], rows: pd.DataFrame, width: int, height: int, across: int
+) -> alt.TopLevelMixin:
     """Lay layers over each other, in panels where ``rows`` have any, else over the whole width."""
     if "panel" not in rows:
         fit = alt.AutoSizeParams(type="fit-x", contains="padding")

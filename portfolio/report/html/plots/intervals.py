@@ -184,7 +184,9 @@ class Tornado:
             for row in long.to_dict(orient="records")
         ]
         bars = alt.Chart(long).mark_bar(height=16)
-        values = alt.X("value:Q", axis=value_axis(self.title, width), scale=alt.Scale(zero=False), title=self.title or "")
+        values = alt.X(
+            "value:Q", axis=value_axis(self.title, width), scale=alt.Scale(zero=False), title=self.title or ""
+        )
         drawn = bars.encode(
             y=_categories(rows, width),
             x=values,
