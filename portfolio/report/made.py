@@ -51,7 +51,11 @@ def make_report(folder: Path, figures: str | None, out: Path | None) -> Report:
     written = write_page(page, folder)
     if form is None:
         return Report(written)
-    write_whole(target, lambda draft: write_figures(page, draft, form), replace=out is None)
+
+    def fill(draft: Path) -> None:
+        write_figures(page, draft, form)
+
+    write_whole(target, fill, replace=out is None)
     return Report(written, tuple(target / f"{chart.name}.{form}" for chart in page.charts))
 
 

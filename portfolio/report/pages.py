@@ -58,8 +58,8 @@ def page_of(folder: Path) -> Page:
         return builder(folder)
     except (OSError, KeyError, IndexError, ValueError) as fault:
         raise RunError(
-            f"{folder} cannot be read as a result folder ({type(fault).__name__}: {fault}): it is incomplete, edited or "
-            "of another version; make it again"
+            f"{folder} cannot be read as a result folder ({type(fault).__name__}: {fault}): it is incomplete, edited "
+            "or of another version; make it again"
         ) from fault
 
 

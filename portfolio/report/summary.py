@@ -12,11 +12,11 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
+from portfolio.report.run import Run
 from portfolio.report.words import BENCHMARKS, amount, change
 from portfolio.report.words import count as count
 from portfolio.report.words import number as number
 from portfolio.report.words import percent as percent
-from portfolio.report.run import Run
 
 SHOWN = 6
 """Places of one rule that are named; the rest is in ``run.json``."""

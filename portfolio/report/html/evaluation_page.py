@@ -112,8 +112,8 @@ def _claims(figures: pd.DataFrame, record: dict[str, Any]) -> Chart:
         name="claims",
         title="What the run claims, and what holds on fresh scenarios",
         unit=f"Weighted shortfall of the whole horizon, with {100 * record['level']:.3g} % intervals",
-        alt=f"Dots with intervals. Mean weighted shortfall with the fund is {number(fresh)} on fresh scenarios; the run "
-        f"claims {number(claimed)}.",
+        alt=f"Dots with intervals. Mean weighted shortfall with the fund is {number(fresh)} on fresh scenarios; the "
+        f"run claims {number(claimed)}.",
         data=data,
         columns=(
             Column("figure", "Figure"),
@@ -192,8 +192,8 @@ def _years(folder: Path, interval: str) -> Chart:
         name="fresh-years",
         title="Mean shortfall over the years",
         unit=f"Share of demand on fresh scenarios; bands: {interval} of the mean",
-        alt="Lines of mean shortfall by year for each region and material, without and with the fund, with bands of their "
-        "intervals.",
+        alt="Lines of mean shortfall by year for each region and material, without and with the fund, with bands of "
+        "their intervals.",
         data=rows,
         columns=(
             Column("in", "World"),

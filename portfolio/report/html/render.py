@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from typing import Any, Literal
-from xml.etree import ElementTree
+from xml.etree import ElementTree as ET
 
 import altair as alt
 import vl_convert
@@ -76,7 +76,7 @@ def _plain(svg: str, name: str) -> str:
 
     Positions are rounded to tenths of a pixel; text and the words behind marks stay as they are.
     """
-    root = ElementTree.fromstring(svg)  # noqa: S314  what was just drawn
+    root = ET.fromstring(svg)  # noqa: S314  what was just drawn
     for part in root.iter():
         part.tag = part.tag.removeprefix(f"{{{SVG}}}")
         for key in DROPPED & part.attrib.keys():
@@ -89,7 +89,7 @@ def _plain(svg: str, name: str) -> str:
             elif value.startswith("url(#"):
                 part.set(key, f"url(#{name}-{value.removeprefix('url(#')}")
     root.attrib |= {"xmlns": SVG, "aria-hidden": "true", "focusable": "false"}
-    return ElementTree.tostring(root, encoding="unicode")
+    return ET.tostring(root, encoding="unicode")
 
 
 def _lines(text: str, most: int) -> list[str]:

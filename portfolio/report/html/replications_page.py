@@ -52,7 +52,8 @@ def _batches(folder: Path) -> Chart:
         name="batches",
         title="Gap in each batch",
         unit="Objective of the portfolio less the bound proven on every portfolio, in units of the objective",
-        alt=f"Stacked bars of {len(batches)} batches: the gap lies between {number(gaps.min())} and {number(gaps.max())}.",
+        alt=f"Stacked bars of {len(batches)} batches: the gap lies between {number(gaps.min())} and "
+        f"{number(gaps.max())}.",
         data=data,
         columns=(
             Column("batch", "Batch"),

@@ -20,8 +20,35 @@ WORLDS = {WITHOUT: "without the fund", WITH: "with the fund"}
 BEFORE, AFTER = WORLDS.values()
 
 TEXT = frozenset(
-    "project name country structure instrument kind member material stage region world source line convention benchmark "
-    "figure unit method note stress mode short_stage measure sample status rule who".split()
+    (
+        "project",
+        "name",
+        "country",
+        "structure",
+        "instrument",
+        "kind",
+        "member",
+        "material",
+        "stage",
+        "region",
+        "world",
+        "source",
+        "line",
+        "convention",
+        "benchmark",
+        "figure",
+        "unit",
+        "method",
+        "note",
+        "stress",
+        "mode",
+        "short_stage",
+        "measure",
+        "sample",
+        "status",
+        "rule",
+        "who",
+    )
 )
 """Columns of text in tables of results: NA is a name there, and nothing is an empty text."""
 
@@ -143,7 +170,7 @@ def offered(run: RunFolder) -> pd.DataFrame:
     rows["mean_t"] = rows["mean_t"].astype(float) * np.where(own, part, 1.0) * sign
     rows["group"] = rows["kind"].map(GROUPS)
     keys_of = ["world", "region", "stage", "material", "year", "group"]
-    return rows.groupby(keys_of, sort=False, as_index=False)["mean_t"].sum()
+    return rows.groupby(keys_of, sort=False)["mean_t"].sum().reset_index()
 
 
 GROUPS = {
@@ -171,7 +198,7 @@ def _captive_share(case: Case) -> dict[tuple[str, str, str], float]:
 
 
 def needed(run: RunFolder) -> pd.DataFrame:
-    """Mean need by world, region, stage, material and year, t/y: forecast demand, and feed for what is processed next."""
+    """Mean need by world, region, stage, material and year, t/y: forecast demand, and feed for the next stage."""
     return pd.DataFrame(_needs(run), columns=["world", "region", "stage", "material", "year", "need_t"])
 
 
@@ -205,7 +232,7 @@ def exposure(run: RunFolder) -> pd.DataFrame:
     rows = run.supply.loc[run.supply["kind"].isin(kinds)].copy()
     rows["country"] = rows["source"].map(home).fillna("unknown")
     keys = ["world", "region", "stage"]
-    found = rows.groupby([*keys, "country"], as_index=False)["mean_t"].sum()
+    found = rows.groupby([*keys, "country"])["mean_t"].sum().reset_index()
     found["mean_t"] /= len(run.case.years)
     found["share"] = found["mean_t"] / found.groupby(keys)["mean_t"].transform("sum")
     return found

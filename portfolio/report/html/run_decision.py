@@ -21,9 +21,9 @@ UNSURE = 0.75
 
 
 READING = (
-    "Is built: probability that it ever produces, without → with support. Runs: share of the years from its planned start "
-    "in which it produces. Charge: to the members' budgets, administration apart. Shares in brackets are of the uses of "
-    "funds, of contracts of output."
+    "Is built: probability that it ever produces, without → with support. Runs: share of the years from its planned "
+    "start in which it produces. Charge: to the members' budgets, administration apart. Shares in brackets are of the "
+    "uses of funds, of contracts of output."
 )
 """How to read the table of commitments."""
 
@@ -131,7 +131,7 @@ def _packages(run: RunFolder, rows: pd.DataFrame, title: str, note: str = "") ->
             }
         )
     columns = (
-        *((Column("window", "Year", year),) if rows["window"].nunique() > 1 else ()),
+        *((Column("window", "Year", year),) if len(set(rows["window"])) > 1 else ()),
         Column("project", "Project"),
         Column("package", "Who funds what"),
         Column("built", "Is built"),
@@ -192,10 +192,10 @@ def money(run: RunFolder) -> Chart | None:
     last = data.loc[data["window"] == f"to {run.case.windows[-1]}"]
     said = []
     for member, own in last.groupby("member", sort=False):
-        most = own.loc[own["charge_usd_m"].idxmax()]
+        most = own.iloc[int(own["charge_usd_m"].to_numpy().argmax())]
         said.append(
-            f"{member}: USD {number(own['charge_usd_m'].sum())} M of {number(own['budget_usd_m'].iloc[0])} M, most of it "
-            f"by {most['instrument']} (USD {number(most['charge_usd_m'])} M)"
+            f"{member}: USD {number(own['charge_usd_m'].sum())} M of {number(own['budget_usd_m'].iloc[0])} M, most "
+            f"of it by {most['instrument']} (USD {number(most['charge_usd_m'])} M)"
         )
     return Chart(
         name="commitments",

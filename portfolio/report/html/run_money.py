@@ -152,5 +152,5 @@ def _rows(run: RunFolder) -> Table:
         Column("material", "Material"),
         Column("charge_usd_m", "Charge, USD M", number),
     )
-    note = "Share: of the uses of funds, for contracts of output. Stockpile: tonnes bought. The same rows as portfolio.csv."
+    note = "Share: of the uses of funds, for contracts of output. Stockpile: tonnes bought. As in portfolio.csv."
     return Table("All commitments, one by one", run.portfolio, columns, note, folded=True)

@@ -35,9 +35,9 @@ def run_page(folder: Path) -> Page:
     return Page(
         title=case.title or case.name,
         kind="Run",
-        about=f"{status[:1].upper()}{status[1:]}: gap {percent(record['gap'])} (asked for {percent(record['asked_gap'])}), "
-        f"{count(record['scenarios'], 'scenario')}, seed {record['seed']}, method {record['method']}. Money is real USD of "
-        f"{case.currency_year}, tonnes are contained oxide.",
+        about=f"{status[:1].upper()}{status[1:]}: gap {percent(record['gap'])} (asked for "
+        f"{percent(record['asked_gap'])}), {count(record['scenarios'], 'scenario')}, seed {record['seed']}, method "
+        f"{record['method']}. Money is real USD of {case.currency_year}, tonnes are contained oxide.",
         sections=(decision(run, fresh), *(s for s in sections if s is not None)),
         made=_made(run),
     )
@@ -48,6 +48,7 @@ def _made(run: RunFolder) -> str:
     versions = ", ".join(f"{name} {version}" for name, version in record["versions"].items())
     overrides = f" Overrides: {'; '.join(record['overrides'])}." if record["overrides"] else ""
     return (
-        f"Run made {record['made']}. Seeds: scenarios {record['seeds']['scenarios']}, charges {record['seeds']['charges']}."
-        f"{overrides} Versions: {versions}. run.json in this folder has everything, inputs/ the case as solved."
+        f"Run made {record['made']}. Seeds: scenarios {record['seeds']['scenarios']}, charges "
+        f"{record['seeds']['charges']}.{overrides} Versions: {versions}. run.json "
+        "in this folder has everything, inputs/ the case as solved."
     )

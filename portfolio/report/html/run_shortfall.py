@@ -9,7 +9,7 @@ import pandas as pd
 from portfolio.evaluation.measures import WITH, WITHOUT
 from portfolio.report.html.page import Block, Chart, Column, Section, year
 from portfolio.report.html.plots import Change, Histogram, Lines, exceedance
-from portfolio.report.html.run_data import AFTER, BEFORE, WORLDS, RunFolder
+from portfolio.report.html.run_data import BEFORE, WORLDS, RunFolder
 from portfolio.report.words import BENCHMARKS, number, percent
 
 BINS = 24
@@ -159,8 +159,8 @@ def benchmarks(run: RunFolder) -> Section | None:
         name="benchmarks",
         title=f"Benchmarks of the Critical Raw Materials Act: {place}",
         unit="Mean share of consumption, without the fund → with it; black mark: the benchmark",
-        alt=f"Mean level of {len(rows)} benchmarks by material. Without the fund {met[WITHOUT]} are more likely met than "
-        f"not, with it {met[WITH]}.",
+        alt=f"Mean level of {len(rows)} benchmarks by material. Without the fund {met[WITHOUT]} are more likely met "
+        f"than not, with it {met[WITH]}.",
         data=rows,
         columns=(
             Column("panel", "Benchmark"),
@@ -173,6 +173,6 @@ def benchmarks(run: RunFolder) -> Section | None:
         ),
         plot=Change("material", "without_level", "with_level", target="target", target_title="benchmark",
                     panel="panel", share=True, own_scale=True),
-        note="Levels above 100 % come from capacity beyond home consumption. The table has the probability of meeting each.",
+        note="Levels above 100 %: capacity beyond home consumption. The table has the probability of meeting each.",
     )  # fmt: skip
     return Section("Benchmarks", (chart,))

@@ -37,8 +37,8 @@ def supply(run: RunFolder) -> Section:
     countries = _countries(run)
     blocks += [countries] if countries is not None else []
     prose = (
-        "Means over the scenarios of the run. What a stage needs is forecast demand for its product, and feed for what is "
-        "processed at the next stage. A mean hides that supply and need do not meet in the same scenarios and months: "
+        "Means over the scenarios of the run. What a stage needs is forecast demand for its product, and feed for "
+        "what is processed at the next stage. A mean hides that supply and need do not meet in the same scenarios and months: "
         "shortfall is what says whether they do."
     )
     return Section("Supply from mine to magnet", tuple(blocks), prose)
@@ -46,11 +46,11 @@ def supply(run: RunFolder) -> Section:
 
 def _joined(rows: pd.DataFrame, need: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
     """Supply by group with the need beside it, groups in their order, every group in every place."""
-    found = rows.groupby([*keys, "group"], sort=False, as_index=False)["mean_t"].sum()
-    wanted = need.groupby(keys, sort=False, as_index=False)["need_t"].sum()
+    found = rows.groupby([*keys, "group"], sort=False)["mean_t"].sum().reset_index()
+    wanted = need.groupby(keys, sort=False)["need_t"].sum().reset_index()
     groups = [g for g in dict.fromkeys(GROUPS.values()) if g in set(found["group"])]
     every = wanted.merge(pd.DataFrame({"group": groups}), how="cross")
-    joined = every.merge(found, on=[*keys, "group"], how="left").fillna({"mean_t": 0.0})
+    joined: pd.DataFrame = every.merge(found, on=[*keys, "group"], how="left").fillna({"mean_t": 0.0})
     joined["in"] = joined["world"].map(WORLDS)
     return joined
 
@@ -67,7 +67,7 @@ def _chain(run: RunFolder, rows: pd.DataFrame, need: pd.DataFrame) -> Chart:
         name="chain",
         title=f"{material}: supply and need from stage to stage",
         unit="Mean t/y over the horizon; black mark: what the stage needs",
-        alt=f"Stacked bars of mean supply of {material} at each stage by source, with the need marked. {_tightest(joined)}",
+        alt=f"Stacked bars of mean supply of {material} at each stage by source, need marked. {_tightest(joined)}",
         data=joined,
         columns=SUPPLY_COLUMNS,
         plot=Stacked("stage", "mean_t", "group", panel="panel", mark="need_t", mark_title="need, t/y"),
@@ -90,7 +90,7 @@ def _tightest(rows: pd.DataFrame) -> str:
         return ""
     keys = ["region", "stage"]
     ratio = own.groupby(keys, sort=False)["mean_t"].sum() / own.groupby(keys, sort=False)["need_t"].first()
-    region, stage = ratio.idxmin()  # type: ignore[misc]
+    region, stage = ratio.index[int(ratio.to_numpy().argmin())]
     return f"With the fund supply is least for its need in {region} at {stage}: {percent(float(ratio.min()))}."
 
 
@@ -112,8 +112,8 @@ def _over_years(run: RunFolder, rows: pd.DataFrame, need: pd.DataFrame, stage: s
         name=f"supply-{run.case.stage_names.index(stage) + 1}",
         title=f"Supply over the years: {stage}",
         unit="Mean t/y, all materials; black marks: what the stage needs. Regions with next to nothing are left out",
-        alt=f"Stacked bars of mean supply at the stage {stage} by year and source for each region, without and with the "
-        f"fund. In {last} all regions together have {ends[0]} t without and {ends[1]} t with the fund.",
+        alt=f"Stacked bars of mean supply at the stage {stage} by year and source for each region, without and with "
+        f"the fund. In {last} all regions together have {ends[0]} t without and {ends[1]} t with the fund.",
         data=joined,
         columns=(*SUPPLY_COLUMNS[:3], Column("year", "Year", year), *SUPPLY_COLUMNS[3:]),
         plot=Stacked(
@@ -126,7 +126,8 @@ def _over_years(run: RunFolder, rows: pd.DataFrame, need: pd.DataFrame, stage: s
 def _without_empty(rows: pd.DataFrame) -> pd.DataFrame:
     """Leave out regions that have and need next to nothing."""
     size = rows.groupby("region")["mean_t"].sum() + rows.groupby("region")["need_t"].sum()
-    return rows.loc[rows["region"].map(size) > NOTHING * size.max()].copy()
+    kept = [region for region in size.index if size[region] > NOTHING * size.max()]
+    return rows.loc[rows["region"].isin(kept)].copy()
 
 
 def _countries(run: RunFolder) -> Chart | None:
@@ -145,13 +146,14 @@ def _countries(run: RunFolder) -> Chart | None:
     names = {c.country: c.name or c.country for c in run.case.countries}
     rows["panel"] = rows["region"] + ": " + rows["stage"]
     rows["name"] = rows["country"].map(names).fillna(rows["country"])
-    top = rows.loc[rows[WITH].idxmax()]
+    top = rows.iloc[int(rows[WITH].to_numpy().argmax())]
     return Chart(
         name="countries",
         title="Dependence on countries",
         unit="Share of what each region is offered over the horizon, without the fund → with it",
         alt=f"Shares of the {COUNTRIES} largest countries by region and stage. The largest with the fund is "
-        f"{top['name']} for {top['region']} at {top['stage']}: {percent(top[WITHOUT])} without, {percent(top[WITH])} with.",
+        f"{top['name']} for {top['region']} at {top['stage']}: {percent(top[WITHOUT])} without, "
+        f"{percent(top[WITH])} with.",
         data=rows,
         columns=(
             Column("region", "Region"),

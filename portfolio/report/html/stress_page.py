@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from portfolio.evaluation.measures import WITH, WITHOUT
+from portfolio.evaluation.measures import WITH
 from portfolio.evaluation.stress import EVENT, N_MINUS_ONE
 from portfolio.report.html.page import Block, Chart, Column, Notes, Page, Section, Table, year
 from portfolio.report.html.plots import Intervals, Stacked
@@ -41,7 +41,7 @@ def stress_blocks(folder: Path) -> tuple[Block, ...]:
     charts = (
         _alone(worst.loc[worst["kind"] == EVENT], "stress-events", "Events alone, from the start year that is worst"),
         _on_top(read_table(folder / "on_top.csv"), record),
-        _alone(worst.loc[worst["kind"] == N_MINUS_ONE], "stress-losses", "A supplier country gone for a year, the worst year"),
+        _alone(worst.loc[worst["kind"] == N_MINUS_ONE], "stress-losses", "A supplier country gone, the worst year"),
     )  # fmt: skip
     return (*(chart for chart in charts if chart is not None), Notes("How to read it", READING))
 
@@ -76,17 +76,15 @@ def _alone(rows: pd.DataFrame, name: str, title: str) -> Chart | None:
         return None
     named = _named(rows)
     parts = named.assign(calm=named["weighted"] - named["added_weighted"])
-    long = pd.concat(
-        [parts.assign(part=words, value=parts[column]) for column, words in (("calm", "in calm"), ("added_weighted", "added"))],
-        ignore_index=True,
-    )  # fmt: skip
+    frames = [parts.assign(part=w, value=parts[c]) for c, w in (("calm", "in calm"), ("added_weighted", "added"))]
+    long = pd.concat(frames, ignore_index=True)
     worst = named.loc[named["world"] == WITH].nlargest(1, "weighted").iloc[0]
     return Chart(
         name=name,
         title=title,
         unit="Weighted shortfall of the whole horizon: what there is in calm, and what the stress adds",
-        alt=f"Stacked bars for {count(named['stress'].nunique(), 'stress').replace('stresss', 'stresses')}, without and "
-        f"with the fund. The worst with the fund is {worst['stress']}: {number(worst['weighted'])}.",
+        alt=f"Stacked bars for {named['stress'].nunique()} stresses, without and with the fund. The worst with "
+        f"the fund is {worst['stress']}: {number(worst['weighted'])}.",
         data=long,
         columns=(
             *STRESS_COLUMNS[:5],

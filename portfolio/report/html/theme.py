@@ -77,8 +77,9 @@ def config() -> dict[str, Any]:
         "font": FONT,
         "view": {"stroke": None},
         "axis": {
-            "labelColor": soft, "titleColor": soft, "labelFontSize": 12, "titleFontSize": 12, "titleFontWeight": "normal",
-            "gridColor": rule, "domainColor": rule, "tickColor": rule, "ticks": False, "labelPadding": 6, "titlePadding": 8,
+            "labelColor": soft, "titleColor": soft, "labelFontSize": 12, "titleFontSize": 12,
+            "titleFontWeight": "normal", "gridColor": rule, "domainColor": rule, "tickColor": rule, "ticks": False,
+            "labelPadding": 6, "titlePadding": 8,
         },
         "axisX": {"grid": False, "labelAngle": 0},
         "axisY": {"domain": False},

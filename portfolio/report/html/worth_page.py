@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from portfolio.report.html.page import Chart, Column, Page, Section, Table, year
+from portfolio.report.html.page import Block, Chart, Column, Page, Section, Table, year
 from portfolio.report.html.plots import Intervals
 from portfolio.report.html.run_data import read_table
 from portfolio.report.html.study import caveats, read_record, study_page
@@ -38,11 +38,9 @@ def worth_page(folder: Path) -> Page:
     rows["where"] = rows["sample"].map(SAMPLES)
     values = rows.loc[~rows["measure"].isin(["RP", "EEV", "WS"])].copy()
     about = f"Of the portfolio chosen on {count(record['scenarios'], 'scenario')} (seed {record['seed']})."
-    blocks = (
-        *([_values(values, record["level"])] if len(values) else []),
-        *caveats(record),
-        _table(rows, record["level"]),
-    )
+    level = float(record["level"])
+    charts: tuple[Block, ...] = (_values(values, level),) if len(values) else ()
+    blocks = (*charts, *caveats(record), _table(rows, level))
     return study_page(record, "Worth of stochastics", about, (Section("What it is worth", blocks),))
 
 
@@ -55,7 +53,7 @@ def _values(rows: pd.DataFrame, level: float) -> Chart:
     return Chart(
         name="worth",
         title="What planning with scenarios, and knowing more, is worth",
-        unit=f"Share of the objective of the portfolio, {100 * level:.3g} % intervals; right of the line: worth something",
+        unit=f"Share of the objective of the portfolio, {100 * level:.3g} % intervals; 0: worth nothing",
         alt=f"Dots with intervals, as shares of the objective: {said}.",
         data=rows,
         columns=_columns(),

@@ -6,6 +6,7 @@ import base64
 import hashlib
 import math
 import os
+import re
 import tempfile
 from functools import cache
 from importlib.resources import files
@@ -105,9 +106,7 @@ def _environment() -> Environment:
 
 def tight(text: str) -> str:
     """Keep numbers and their units on one line."""
-    return (
-        text.replace(" %", "\u00a0%").replace("USD ", "USD\u00a0").replace(" M", "\u00a0M").replace(" t/y", "\u00a0t/y")
-    )
+    return re.sub(r"(?<=\d) (?=(?:%|M|t/y|t)(?!\w))|(?<=\bUSD) (?=[\d−])", "\u00a0", text)
 
 
 def _drawn(chart: Chart) -> dict[str, Markup]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from dataclasses import dataclass
+from typing import Any
 
 import altair as alt
 import pandas as pd
@@ -16,8 +18,8 @@ from portfolio.report.words import number, percent
 class Stacked:
     """Parts of a whole for each category, one bar each; ``mark`` is drawn across a bar, such as a budget or demand.
 
-    ``category``, ``value``, ``series``, ``panel`` and ``mark`` name columns (``mark`` is the same in all rows of a bar).
-    Bars lie where ``across`` is false; ``totals`` writes the sum at the end of each lying bar.
+    ``category``, ``value``, ``series``, ``panel`` and ``mark`` name columns (``mark`` is one for
+    each bar). Bars lie unless they are ``upright``; ``totals`` writes the sum at the end of each lying bar.
     """
 
     category: str
@@ -91,9 +93,10 @@ class Stacked:
         sums["text"] = [percent(v) if self.share else number(v) for v in sums["value"]]
         text = alt.Chart(sums).mark_text(align="left", dx=6, color=tone("ink"), aria=False)
         order = order_of(rows["category"])
-        return text.encode(y=alt.Y("category:N", sort=order), x="value:Q", text="text:N")
+        made: alt.Chart = text.encode(y=alt.Y("category:N", sort=order), x="value:Q", text="text:N")
+        return made
 
-    def _said(self, row: dict[str, object]) -> str:
+    def _said(self, row: dict[Hashable, Any]) -> str:
         value = float(str(row["value"]))
         text = f"{row['category']}, {row['series']}: {percent(value) if self.share else number(value)}"
         return f"{row['panel']}, {text}" if self.panel else text

@@ -10,6 +10,8 @@ import pandas as pd
 
 from portfolio.report.html.theme import tones
 
+Laid = alt.LayerChart | alt.FacetChart
+"""A chart as it is laid out."""
 NARROW = 500
 """Width in pixels below which a chart is laid out for a telephone."""
 AXIS = 58

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,10 +29,10 @@ def _categories(rows: pd.DataFrame, width: int) -> alt.Y:
 
 @dataclass(frozen=True)
 class Change:
-    """From one value to another in each category: a grey ring, a filled dot, and the line between; a mark for a target.
+    """From one value to another in each category: a grey ring, a dot, and the line between; a mark for a target.
 
-    ``category``, ``before``, ``after``, ``target`` and ``panel`` name columns. ``own_scale`` gives each panel an axis of
-    its own; ``rows``, where given, is the number of categories that each panel has of its own.
+    ``category``, ``before``, ``after``, ``target`` and ``panel`` name columns. ``own_scale`` gives each panel an axis
+    of its own; ``rows``, where given, is the number of categories that each panel has of its own.
     """
 
     category: str
@@ -141,7 +142,7 @@ class Intervals:
         height = max(50, each * len(order_of(rows["category"])))
         return laid_out(layers, rows, width, height, self.across)
 
-    def _said(self, row: dict[str, object]) -> str:
+    def _said(self, row: dict[Hashable, Any]) -> str:
         value, low, high = (float(str(row[name])) for name in ("value", "low", "high"))
         name = ", ".join(str(row[part]) for part in ("category", "series") if row.get(part))
         text = f"{name}: {_written(value, share=self.share)}"
@@ -155,7 +156,8 @@ def _reference(rows: pd.DataFrame, at: float) -> alt.Chart:
     keys = ["panel"] if "panel" in rows else []
     lines = (rows[keys].drop_duplicates() if keys else pd.DataFrame({"one": [1.0]})).assign(reference=at)
     rule = alt.Chart(lines).mark_rule(color=tone("soft"), strokeWidth=1.2, aria=False)
-    return rule.encode(x=alt.X("reference:Q", title=""))
+    made: alt.Chart = rule.encode(x=alt.X("reference:Q", title=""))
+    return made
 
 
 @dataclass(frozen=True)

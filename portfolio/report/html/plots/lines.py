@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
 
 import altair as alt
 import numpy as np
@@ -20,8 +23,8 @@ LABEL_PIXELS = 15
 class Lines:
     """A line for each series, with a band from ``low`` to ``high`` where they are named.
 
-    ``x``, ``y``, ``series``, ``low``, ``high``, ``panel`` name columns; ``muted`` names series in grey; ``years`` writes
-    x without separators; ``step`` draws steps without points, as of a distribution.
+    ``x``, ``y``, ``series``, ``low``, ``high``, ``panel`` name columns; ``muted`` names series in grey; ``years``
+    writes x without separators; ``step`` draws steps without points, as of a distribution.
     """
 
     x: str
@@ -63,7 +66,7 @@ class Lines:
             layers.append(self._labels(rows, hue))
         return laid_out(layers, rows, width, self.height, self.across)
 
-    def _said(self, row: dict[str, object]) -> str:
+    def _said(self, row: dict[Hashable, Any]) -> str:
         x, y = float(str(row["x"])), float(str(row["y"]))
         at = f"{x:.0f}" if self.years else f"{x:,.4g}"
         text = f"{row['series']}, {at}: {_written(y, share=self.share)}"
@@ -79,7 +82,8 @@ class Lines:
         top = float(np.nanmax(rows[["y", *(["high"] if self.high else [])]].to_numpy(dtype=float)))
         ends["y"] = apart(ends["y"].to_numpy(dtype=float), LABEL_PIXELS * max(top, 1e-12) / self.height)
         text = alt.Chart(ends).mark_text(align="left", dx=8, fontWeight="bold", aria=False)
-        return text.encode(x="x:Q", y="y:Q", text="series:N", color=hue)
+        made: alt.Chart = text.encode(x="x:Q", y="y:Q", text="series:N", color=hue)
+        return made
 
 
 def _written(value: float, *, share: bool) -> str:
@@ -90,7 +94,7 @@ def apart(values: npt.NDArray[np.float64], least: float) -> npt.NDArray[np.float
     """Move values apart, upwards, so that neighbours differ by at least ``least``; their order is kept."""
     found = values.copy()
     order = np.argsort(values, kind="stable")
-    for before, after in zip(order[:-1], order[1:], strict=True):
+    for before, after in pairwise(order):
         found[after] = max(found[after], found[before] + least)
     return found
 
@@ -159,7 +163,7 @@ class Frontier:
             layers.append(text.encode(x=x, y=y, text="label:N"))
         return laid_out(layers, rows, width, self.height, 1)
 
-    def _said(self, row: dict[str, object]) -> str:
+    def _said(self, row: dict[Hashable, Any]) -> str:
         name = " ".join(str(row[part]) for part in ("series", "label") if row.get(part))
         text = f"{row['x']:,.4g} {self.x_title}, {row['y']:,.4g} {self.y_title}"
         if self.low:
