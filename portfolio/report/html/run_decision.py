@@ -200,7 +200,7 @@ def money(run: RunFolder) -> Chart | None:
     return Chart(
         name="commitments",
         title="Commitments by member and instrument",
-        unit="USD M charged to budgets up to each window, cumulative; black mark: budget up to then",
+        unit="USD M charged to budgets up to each window, cumulative; line across: budget up to then",
         alt=f"Stacked bars of charges by instrument for each member and window. {'; '.join(said)}.",
         data=data,
         columns=(

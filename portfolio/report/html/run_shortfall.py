@@ -158,7 +158,7 @@ def benchmarks(run: RunFolder) -> Section | None:
     chart = Chart(
         name="benchmarks",
         title=f"Benchmarks of the Critical Raw Materials Act: {place}",
-        unit="Mean share of consumption, without the fund → with it; black mark: the benchmark",
+        unit="Mean share of consumption, without the fund → with it; line across: the benchmark",
         alt=f"Mean level of {len(rows)} benchmarks by material. Without the fund {met[WITHOUT]} are more likely met "
         f"than not, with it {met[WITH]}.",
         data=rows,

@@ -38,7 +38,7 @@ def supply(run: RunFolder) -> Section:
     blocks += [countries] if countries is not None else []
     prose = (
         "Means over the scenarios of the run. What a stage needs is forecast demand for its product, and feed for "
-        "what is processed at the next stage. A mean hides that supply and need do not meet in the same scenarios and months: "
+        "what is processed at the next stage. A mean hides that supply and need do not meet in the same scenarios: "
         "shortfall is what says whether they do."
     )
     return Section("Supply from mine to magnet", tuple(blocks), prose)
@@ -66,12 +66,12 @@ def _chain(run: RunFolder, rows: pd.DataFrame, need: pd.DataFrame) -> Chart:
     return Chart(
         name="chain",
         title=f"{material}: supply and need from stage to stage",
-        unit="Mean t/y over the horizon; black mark: what the stage needs",
+        unit="Mean t/y over the horizon; line across: what the stage needs",
         alt=f"Stacked bars of mean supply of {material} at each stage by source, need marked. {_tightest(joined)}",
         data=joined,
         columns=SUPPLY_COLUMNS,
         plot=Stacked("stage", "mean_t", "group", panel="panel", mark="need_t", mark_title="need, t/y"),
-        note="A stage whose bar ends before its mark is where the chain is narrow.",
+        note="A stage whose bar ends before its line is where the chain is narrow.",
     )
 
 
@@ -111,7 +111,7 @@ def _over_years(run: RunFolder, rows: pd.DataFrame, need: pd.DataFrame, stage: s
     return Chart(
         name=f"supply-{run.case.stage_names.index(stage) + 1}",
         title=f"Supply over the years: {stage}",
-        unit="Mean t/y, all materials; black marks: what the stage needs. Regions with next to nothing are left out",
+        unit="Mean t/y, all materials; lines across: what the stage needs. Regions with next to nothing are left out",
         alt=f"Stacked bars of mean supply at the stage {stage} by year and source for each region, without and with "
         f"the fund. In {last} all regions together have {ends[0]} t without and {ends[1]} t with the fund.",
         data=joined,

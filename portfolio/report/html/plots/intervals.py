@@ -22,9 +22,9 @@ def _written(value: float, *, share: bool) -> str:
     return (percent(value) if share else number(value)).replace("-", "−")
 
 
-def _categories(rows: pd.DataFrame, width: int) -> alt.Y:
+def _categories(rows: pd.DataFrame, width: int, order: alt.EncodingSortField | None = None) -> alt.Y:
     axis = alt.Axis(title=None, labelLimit=limit(width), domain=False, grid=True, gridDash=[1, 3])
-    return alt.Y("category:N", sort=order_of(rows["category"]), axis=axis)
+    return alt.Y("category:N", sort=order if order is not None else order_of(rows["category"]), axis=axis)
 
 
 @dataclass(frozen=True)
@@ -53,13 +53,16 @@ class Change:
         """Return the chart."""
         names = {"category": self.category, "before": self.before, "after": self.after, "target": self.target}
         rows = frame(data, names | {"panel": self.panel})
+        rows["rank"] = np.arange(len(rows), dtype=float)
         series = [self.before_title, self.after_title, *([self.target_title] if self.target else [])]
         long = pd.concat([rows.assign(value=rows[n], series=t) for n, t in self._worlds()], ignore_index=True)
         long["said"] = [
             f"{row['category']}, {row['series']}: {_written(row['value'], share=self.share)}"
             for row in long.to_dict(orient="records")
         ]
-        place = _categories(rows, width)
+        # Panels with rows of their own have an order of their own.
+        own_order = alt.EncodingSortField("rank", op="min") if self.rows else None
+        place = _categories(rows, width, own_order)
         values = alt.X("value:Q", axis=value_axis(self.title, width, share=self.share), title=self.title or "")
         # A ring that a dot fits into: both are seen where nothing changes.
         long["area"] = np.select([long["series"] == t for t in series[:2]], [150.0, 55.0], 260.0)
