@@ -5,7 +5,7 @@
 >>> run.portfolio  # who funds what, a pandas table
 
 The functions are those of the commands: :func:`init`, :func:`validate`, :func:`solve`, :func:`evaluate`,
-:func:`replicate`, :func:`worth`, :func:`stress`, :func:`report`.
+:func:`replicate`, :func:`worth`, :func:`stress`, :func:`make_report`.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
         engine_for,
         evaluate,
         init,
+        make_report,
         replicate,
-        report,
         solve,
         stress,
         validate,
@@ -50,8 +50,8 @@ __all__ = [
     "engine_for",
     "evaluate",
     "init",
+    "make_report",
     "replicate",
-    "report",
     "solve",
     "stress",
     "validate",

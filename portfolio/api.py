@@ -60,8 +60,8 @@ __all__ = [
     "engine_for",
     "evaluate",
     "init",
+    "make_report",
     "replicate",
-    "report",
     "solve",
     "stress",
     "validate",
@@ -302,34 +302,6 @@ def stress(
     """
     ask = Ask(tuple(events), year, scenarios, seed, threads)
     return stress_test(run, ask, out=out, clock=Clock(progress))
-
-
-def report(
-    folder: str | PathLike[str], *, figures: str | None = None, out: str | PathLike[str] | None = None
-) -> Report:
-    """Make the page of a result folder again, ``report.html`` in it; and its charts as files.
-
-    The page of a run also shows the newest evaluation and stress test of that run among the folders beside it.
-
-    Parameters
-    ----------
-    folder : path
-        A run folder, or that of a study. Nothing else in it is changed.
-    figures : str, optional
-        ``png`` or ``svg``: write every chart as a file too.
-    out : path, optional
-        Folder of the figures, which must not exist; ``figures`` in the result folder where it is not given.
-
-    Raises
-    ------
-    RunError
-        If it is no result folder, or is incomplete, edited or of another version.
-    UsageError
-        If there is no such format, or ``out`` is given without ``figures``.
-    OutputError
-        If ``out`` exists, or a file cannot be written.
-    """
-    return make_report(Path(folder), figures, None if out is None else Path(out))
 
 
 def _check_method(method: str) -> None:

@@ -27,7 +27,7 @@ def report(folder: Path, figures: str | None, out: Path | None, as_json: bool) -
     """
     from portfolio import api
 
-    found = api.report(folder, figures=figures, out=out)
+    found = api.make_report(folder, figures=figures, out=out)
     if as_json:
         say(as_json_text(found.summary()))
         return

@@ -23,6 +23,7 @@ from portfolio.report.folder import OutputError, check_target, write_json, write
 TINY = Path(__file__).resolve().parents[3] / "inputs" / "tiny"
 FILES = {
     "run.json",
+    "report.html",
     "decision.json",
     "portfolio.csv",
     "projects.csv",
