@@ -26,13 +26,17 @@
     [...chart.querySelectorAll(MARKS)].filter((mark) => mark.getClientRects().length > 0 && !mark.closest(".role-axis, .role-legend, .role-header"));
 
   for (const chart of document.querySelectorAll(".chart")) {
+    let place = -1;
     chart.addEventListener("pointermove", (event) => {
       const mark = event.target.closest(MARKS);
       if (mark && marks(chart).includes(mark)) show(mark, event.clientX, event.clientY);
       else hide();
     });
     chart.addEventListener("pointerleave", hide);
-    chart.addEventListener("blur", hide);
+    chart.addEventListener("blur", () => {
+      place = -1;
+      hide();
+    });
     chart.addEventListener("keydown", (event) => {
       const step = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];
       if (event.key === "Escape") hide();
@@ -40,10 +44,9 @@
       event.preventDefault();
       const all = marks(chart);
       if (!all.length) return;
-      const at = all.indexOf(marked);
-      const next = all[at < 0 ? (step > 0 ? 0 : all.length - 1) : (at + step + all.length) % all.length];
-      const box = next.getBoundingClientRect();
-      show(next, box.left + box.width / 2, box.top);
+      place = place < 0 ? (step > 0 ? 0 : all.length - 1) : (place + step + all.length) % all.length;
+      const box = all[place].getBoundingClientRect();
+      show(all[place], box.left + box.width / 2, box.top);
     });
   }
   addEventListener("scroll", hide, { passive: true });
