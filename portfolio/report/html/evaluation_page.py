@@ -14,7 +14,7 @@ from portfolio.report.html.page import Block, Chart, Column, Fact, Facts, Page, 
 from portfolio.report.html.plots import Intervals, Lines
 from portfolio.report.html.run_data import BEFORE, WORLDS, read_table
 from portfolio.report.html.run_shortfall import curve, distribution
-from portfolio.report.html.study import caveats, read_record, study_page
+from portfolio.report.html.study import FreshFigures, caveats, doubt, read_record, study_page
 from portfolio.report.words import count, number, percent
 
 RECORD = "evaluation.json"
@@ -40,9 +40,7 @@ def evaluation_page(folder: Path) -> Page:
         f"The portfolio on {count(record['scenarios'], 'fresh scenario')} (seed {record['seed']}); it was chosen on "
         f"{count(sample['scenarios'], 'other')} (seed {sample['seed']})."
     )
-    first = Section(
-        "What the portfolio is worth", (*fresh_blocks(folder), *caveats(record), *_figures(folder, record["level"]))
-    )
+    first = Section("What the portfolio is worth", (*fresh_blocks(folder), *_figures(folder, record["level"])))
     return study_page(record, "Evaluation", about, (first, _places(folder, record)))
 
 
@@ -53,45 +51,42 @@ def fresh_blocks(folder: Path) -> tuple[Block, ...]:
     scenarios = pd.read_parquet(folder / "scenarios.parquet")
     sample = f"; {count(len(scenarios), 'fresh scenario')}"
     return (
-        _facts(figures, record["level"]),
+        _facts(FreshFigures(figures, float(record["level"]))),
+        *caveats(record),
         _claims(figures, record),
         distribution(scenarios, sample).renamed("fresh-distribution"),
         curve(scenarios, sample).renamed("fresh-exceedance"),
     )
 
 
-def _row(figures: pd.DataFrame, name: str, world: str) -> dict[str, Any]:
-    row = figures.loc[(figures["figure"] == name) & (figures["world"] == world)].iloc[0]
-    return {str(key): value for key, value in row.to_dict().items()}
-
-
-def _facts(figures: pd.DataFrame, level: float) -> Facts:
-    tonnes = _row(figures, "tonnes_per_year", DIFFERENCE)
-    removed = _row(figures, "reduction", DIFFERENCE)
-    optimism = _row(figures, "weighted", WITH)
-    any_short = _row(figures, "probability", WITH)
-    interval = f"{100 * level:.3g} % interval"
+def _facts(fresh: FreshFigures) -> Facts:
+    tonnes = fresh.row("tonnes_per_year", DIFFERENCE)
+    removed = fresh.row("reduction", DIFFERENCE)
+    optimism = fresh.row("weighted", WITH)
+    any_short = fresh.row("probability", WITH)
+    interval = fresh.interval
     return Facts(
         (
             Fact(
                 "Change of mean shortfall by the fund",
                 f"{signed(tonnes['estimate'])} t/y",
-                f"{interval} {signed(tonnes['low'])} to {signed(tonnes['high'])}",
+                f"{interval} {signed(tonnes['low'])} to {signed(tonnes['high'])}{doubt(tonnes)}",
             ),
             Fact(
                 "Weighted shortfall removed",
                 percent(removed["estimate"]),
-                f"{interval} {percent(removed['low'])} to {percent(removed['high'])}",
+                f"{interval} {percent(removed['low'])} to {percent(removed['high'])}{doubt(removed)}",
             ),
             Fact(
                 "Weighted, with the fund: claimed − fresh",
                 signed(optimism["optimism"]),
-                f"{interval} {signed(optimism['optimism_low'])} to {signed(optimism['optimism_high'])}",
+                f"{interval} {signed(optimism['optimism_low'])} to {signed(optimism['optimism_high'])}"
+                f"{doubt(optimism)}",
             ),
             Fact(
                 "Scenarios with any shortfall, with the fund",
                 percent(any_short["estimate"]),
-                f"{interval} {percent(any_short['low'])} to {percent(any_short['high'])}",
+                f"{interval} {percent(any_short['low'])} to {percent(any_short['high'])}{doubt(any_short)}",
             ),
         )
     )
@@ -99,21 +94,22 @@ def _facts(figures: pd.DataFrame, level: float) -> Facts:
 
 def _claims(figures: pd.DataFrame, record: dict[str, Any]) -> Chart:
     """Weighted shortfall of both worlds: fresh with its interval, and as the run claims it."""
+    fresh = FreshFigures(figures, float(record["level"]))
     rows = []
     for name in ("weighted", "weighted_cvar"):
         for world in (WITHOUT, WITH):
-            row = _row(figures, name, world)
+            row = fresh.row(name, world)
             label = f"{'mean' if name == 'weighted' else 'worst scenarios'}, {WORLDS[world]}"
             rows.append((label, "on fresh scenarios", row["estimate"], row["low"], row["high"]))
             rows.append((label, "as the run claims", row["in_sample"], float("nan"), float("nan")))
     data = pd.DataFrame(rows, columns=["figure", "sample", "weighted", "low", "high"])
-    fresh, claimed = _row(figures, "weighted", WITH)["estimate"], _row(figures, "weighted", WITH)["in_sample"]
+    mean = fresh.row("weighted", WITH)
     return Chart(
         name="claims",
         title="What the run claims, and what holds on fresh scenarios",
         unit=f"Weighted shortfall of the whole horizon, with {100 * record['level']:.3g} % intervals",
-        alt=f"Dots with intervals. Mean weighted shortfall with the fund is {number(fresh)} on fresh scenarios; the "
-        f"run claims {number(claimed)}.",
+        alt=f"Dots with intervals. Mean weighted shortfall with the fund is {number(mean['estimate'])} on fresh "
+        f"scenarios; the run claims {number(mean['in_sample'])}.",
         data=data,
         columns=(
             Column("figure", "Figure"),

@@ -9,9 +9,10 @@ import pandas as pd
 
 from portfolio.evaluation.figures import DIFFERENCE
 from portfolio.evaluation.measures import WITH, WITHOUT
-from portfolio.report.html.page import Block, Chart, Column, Fact, Facts, Notes, Section, Table, year
+from portfolio.report.html.page import Block, Chart, Column, Fact, Facts, Notes, Section, Table, signed_percent, year
 from portfolio.report.html.plots import Stacked
 from portfolio.report.html.run_data import KINDS, RunFolder, charges, commitments
+from portfolio.report.html.study import FreshFigures, doubt
 from portfolio.report.words import amount, change, count, number, percent
 
 SHOWN = 6
@@ -28,8 +29,8 @@ READING = (
 """How to read the table of commitments."""
 
 
-def decision(run: RunFolder, fresh: pd.DataFrame | None) -> Section:
-    """Return the section; ``fresh`` are the figures of an evaluation of this run, where there is one."""
+def decision(run: RunFolder, fresh: FreshFigures | None) -> Section:
+    """Return the section; ``fresh`` are those of an evaluation of this run, where there is one."""
     blocks: list[Block] = [_facts(run, fresh)]
     shown = commitments(run)
     first = run.case.windows[0]
@@ -46,7 +47,7 @@ def decision(run: RunFolder, fresh: pd.DataFrame | None) -> Section:
     return Section("The decision", tuple(blocks))
 
 
-def _facts(run: RunFolder, fresh: pd.DataFrame | None) -> Facts:
+def _facts(run: RunFolder, fresh: FreshFigures | None) -> Facts:
     said = run.headline["shortfall"]
     budget = pd.DataFrame(run.headline["budget_use"])
     first = run.case.windows[0]
@@ -73,7 +74,7 @@ def _facts(run: RunFolder, fresh: pd.DataFrame | None) -> Facts:
     )
 
 
-def _shortfall(run: RunFolder, fresh: pd.DataFrame | None) -> Fact:
+def _shortfall(run: RunFolder, fresh: FreshFigures | None) -> Fact:
     """Tonnes a year without and with the fund: on fresh scenarios with intervals, else in sample and said so."""
     label = "Mean shortfall, without → with the fund"
     if fresh is None:
@@ -82,13 +83,14 @@ def _shortfall(run: RunFolder, fresh: pd.DataFrame | None) -> Fact:
         sample = count(int(run.record["scenarios"]), "scenario")
         detail = f"{change(before, after)}; in sample ({sample}): flattered, without interval until evaluated"
         return Fact(label, f"{number(before)} → {number(after)} t/y", detail)
-    rows = {world: _figure(fresh, "tonnes_per_year", world) for world in (WITHOUT, WITH)}
+    rows = {world: fresh.row("tonnes_per_year", world) for world in (WITHOUT, WITH)}
     limits = " → ".join(f"{number(row['low'])} to {number(row['high'])}" for row in rows.values())
     value = " → ".join(number(row["estimate"]) for row in rows.values())
-    return Fact(label, f"{value} t/y", f"95 % intervals {limits}; out of sample, {_fresh(fresh)}")
+    said = f"{fresh.interval}s {limits}; out of sample, {fresh.scenarios}{doubt(rows[WITH])}"
+    return Fact(label, f"{value} t/y", said)
 
 
-def _reduction(said: dict[str, Any], fresh: pd.DataFrame | None) -> tuple[str, str]:
+def _reduction(said: dict[str, Any], fresh: FreshFigures | None) -> tuple[str, str]:
     """What the fund takes off the weighted shortfall, of the mean and of the worst scenarios."""
     before, after = said[WITHOUT], said[WITH]
     worst = change(before["weighted_cvar"], after["weighted_cvar"])
@@ -97,19 +99,11 @@ def _reduction(said: dict[str, Any], fresh: pd.DataFrame | None) -> tuple[str, s
             change(before["weighted"], after["weighted"]) or "none",
             f"{number(before['weighted'])} → {number(after['weighted'])}; worst scenarios {worst}; in sample",
         )
-    row = _figure(fresh, "reduction", DIFFERENCE)
-    tails = [_figure(fresh, "weighted_cvar", world)["estimate"] for world in (WITHOUT, WITH)]
-    limits = f"95 % interval −{percent(row['high'])} to −{percent(row['low'])}".replace("−-", "+")
-    return f"−{percent(row['estimate'])}".replace("−-", "+"), f"{limits}; worst scenarios {change(*tails)}"
-
-
-def _figure(fresh: pd.DataFrame, name: str, world: str) -> dict[str, Any]:
-    row = fresh.loc[(fresh["figure"] == name) & (fresh["world"] == world)].iloc[0]
-    return {str(key): value for key, value in row.to_dict().items()}
-
-
-def _fresh(fresh: pd.DataFrame) -> str:
-    return count(int(fresh["n"].max()), "fresh scenario")
+    row = fresh.row("reduction", DIFFERENCE)
+    tails = [fresh.row("weighted_cvar", world)["estimate"] for world in (WITHOUT, WITH)]
+    limits = " to ".join(signed_percent(-row[end]) for end in ("high", "low"))
+    detail = f"{fresh.interval} {limits}; worst scenarios {change(*tails)}{doubt(row)}"
+    return signed_percent(-row["estimate"]), detail
 
 
 def _packages(run: RunFolder, rows: pd.DataFrame, title: str, note: str = "") -> Block:
@@ -155,11 +149,11 @@ def _arrow(chance: dict[Any, Any] | None, name: str) -> str:
     return "" if chance is None else f"{percent(chance[f'{name}_without'])} → {percent(chance[f'{name}_with'])}"
 
 
-def _caveats(run: RunFolder, fresh: pd.DataFrame | None) -> tuple[str, ...]:
+def _caveats(run: RunFolder, fresh: FreshFigures | None) -> tuple[str, ...]:
     """What a reader has to know: the run's own caveats, projects that may fail, what was left out."""
     found = [c for c in run.record["caveats"] if fresh is None or "flatters" not in c]
     if fresh is not None:
-        found.insert(1, f"Shortfall above is measured on {_fresh(fresh)}; charts of the run itself are in sample.")
+        found.insert(1, f"Shortfall above is measured on {fresh.scenarios}; charts of the run itself are in sample.")
     for row in run.projects.to_dict(orient="records"):
         if row["closes_with"] < UNSURE or row["runs_with"] < UNSURE:
             found.append(

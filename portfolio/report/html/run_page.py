@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pandas as pd
-
 from portfolio.report.html.beside import beside
 from portfolio.report.html.evaluation_page import fresh_blocks
 from portfolio.report.html.page import Page, Section
@@ -15,6 +13,7 @@ from portfolio.report.html.run_money import portfolio
 from portfolio.report.html.run_shortfall import benchmarks, shortfall
 from portfolio.report.html.run_supply import supply
 from portfolio.report.html.stress_page import stress_blocks
+from portfolio.report.html.study import FreshFigures, read_record
 from portfolio.report.words import count, percent
 
 
@@ -22,10 +21,11 @@ def run_page(folder: Path) -> Page:
     """Return the page of a run folder, with the newest evaluation and stress test of the run that lie beside it."""
     run = RunFolder.read(folder)
     near = beside(folder, run.record)
-    fresh: pd.DataFrame | None = None
+    fresh: FreshFigures | None = None
     sections: list[Section | None] = []
     if near.evaluation is not None:
-        fresh = read_table(near.evaluation / "figures.csv")
+        level = float(read_record(near.evaluation, "evaluation.json")["level"])
+        fresh = FreshFigures(read_table(near.evaluation / "figures.csv"), level)
         sections.append(Section("Out of sample", fresh_blocks(near.evaluation), f"From {near.evaluation.name}."))
     sections += [shortfall(run), portfolio(run), supply(run), benchmarks(run)]
     if near.stress is not None:

@@ -3,16 +3,48 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from portfolio.report.html.page import Notes, Page, Section
+from portfolio.report.words import count
 
 
 def read_record(folder: Path, name: str) -> dict[str, Any]:
     """Return the JSON record of a study's folder."""
     found: dict[str, Any] = json.loads((folder / name).read_text(encoding="utf-8"))
     return found
+
+
+@dataclass(frozen=True)
+class FreshFigures:
+    """Figures of an evaluation, and the confidence level of their intervals."""
+
+    figures: pd.DataFrame
+    level: float
+
+    def row(self, name: str, world: str) -> dict[str, Any]:
+        """Return a figure of a world with its interval."""
+        row = self.figures.loc[(self.figures["figure"] == name) & (self.figures["world"] == world)].iloc[0]
+        return {str(key): value for key, value in row.to_dict().items()}
+
+    @property
+    def interval(self) -> str:
+        """What its intervals are, in words."""
+        return f"{100 * self.level:.3g} % interval"
+
+    @property
+    def scenarios(self) -> str:
+        """How many scenarios it rests on, in words."""
+        return count(int(self.figures["n"].max()), "fresh scenario")
+
+
+def doubt(row: dict[str, Any]) -> str:
+    """Warning where an interval is not to be relied on; nothing where it is."""
+    return "" if row["reliable"] else f"; not to be relied on: {row['note']}"
 
 
 def caveats(record: dict[str, Any]) -> tuple[Notes, ...]:

@@ -45,7 +45,8 @@ def worth_page(folder: Path) -> Page:
 
 
 def _values(rows: pd.DataFrame, level: float) -> Chart:
-    rows = rows.assign(label=rows["what"] + ", " + rows["where"])
+    flag = rows["reliable"].map({0: " *", 1: ""})
+    rows = rows.assign(label=rows["measure"] + ", " + rows["where"] + flag)
     # Shares of RP on the same sample, so that samples can be read side by side.
     scale = rows["share"] / rows["estimate"].where(rows["estimate"] != 0)
     rows = rows.assign(share_low=rows["low"] * scale, share_high=rows["high"] * scale)
@@ -53,7 +54,7 @@ def _values(rows: pd.DataFrame, level: float) -> Chart:
     return Chart(
         name="worth",
         title="What planning with scenarios, and knowing more, is worth",
-        unit=f"Share of the objective of the portfolio, {100 * level:.3g} % intervals; 0: worth nothing",
+        unit=f"Share of the objective, {100 * level:.3g} % intervals; 0: worth nothing; *: not to be relied on",
         alt=f"Dots with intervals, as shares of the objective: {said}.",
         data=rows,
         columns=_columns(),
@@ -78,4 +79,4 @@ def _columns() -> tuple[Column, ...]:
 
 def _table(rows: pd.DataFrame, level: float) -> Table:
     note = "By gaps: where the measure lies on this very sample, whatever the searches left open."
-    return Table(f"All measures with {100 * level:.3g} % intervals", rows, _columns(), note)
+    return Table(f"All measures with {100 * level:.3g} % intervals", rows, _columns(), note, folded=True)
