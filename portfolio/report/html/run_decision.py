@@ -146,7 +146,9 @@ def _by_member(rows: pd.DataFrame) -> Iterator[str]:
 
 
 def _arrow(chance: dict[Any, Any] | None, name: str) -> str:
-    return "" if chance is None else f"{percent(chance[f'{name}_without'])}\u00a0→\u00a0{percent(chance[f'{name}_with'])}"
+    return (
+        "" if chance is None else f"{percent(chance[f'{name}_without'])}\u00a0→\u00a0{percent(chance[f'{name}_with'])}"
+    )
 
 
 def _caveats(run: RunFolder, fresh: FreshFigures | None) -> tuple[str, ...]:
