@@ -97,11 +97,6 @@ class RunFolder:
         """Name of a region."""
         return next((r.name or r.region for r in self.case.regions if r.region == region), region)
 
-    def member(self, member: str) -> str:
-        """Name of a member with its short name."""
-        name = next((m.name for m in self.case.members if m.member == member), "")
-        return f"{member}, {name}" if name and name != member else member
-
 
 def read_table(path: Path) -> pd.DataFrame:
     """Read a table as it was written: empty texts are empty, and no text is taken for a missing number.

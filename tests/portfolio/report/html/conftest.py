@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -29,7 +31,12 @@ SCRIPT = '<script>document.title="harmed"</script><img src=x onerror="document.t
 FORMULA = "=CMD() \"quoted\" 'single' & {{ 7 * 7 }} ]]>"
 RIGHT_TO_LEFT = "\u05de\u05e4\u05e2\u05dc \u0645\u0635\u0646\u0639 (Rehovot)"
 LONG = "VeryLongName" * 40
-NAMES = {"Integrated plant": SCRIPT, "Mine": RIGHT_TO_LEFT, "Separator": LONG, "European fund": FORMULA}
+NAMES = {
+    "Integrated plant": f"{SCRIPT} {FORMULA}",
+    "Mine": f"{RIGHT_TO_LEFT} {SCRIPT}",
+    "Separator": f"{LONG} {SCRIPT}",
+}
+TITLE = f"{FORMULA} {SCRIPT} {RIGHT_TO_LEFT}"
 
 
 @dataclass(frozen=True)
@@ -50,12 +57,15 @@ class Made:
 def hostile_case(target: Path) -> Path:
     """Return the tiny case with hostile names."""
     shutil.copytree(INPUTS / "tiny", target)
-    for table in ("projects", "members"):
-        text = (target / f"{table}.csv").read_text(encoding="utf-8")
-        for plain, hostile in NAMES.items():
-            quoted = hostile.replace('"', '""')
-            text = text.replace(f",{plain},", f',"{quoted}",')
-        (target / f"{table}.csv").write_text(text, encoding="utf-8")
+    text = (target / "projects.csv").read_text(encoding="utf-8")
+    for plain, hostile in NAMES.items():
+        quoted = hostile.replace('"', '""')
+        text = text.replace(f",{plain},", f',"{quoted}",')
+    (target / "projects.csv").write_text(text, encoding="utf-8")
+    settings = (target / "case.toml").read_text(encoding="utf-8")
+    named = re.sub(r"(?m)^title = .*$", lambda _: f"title = {json.dumps(TITLE)}", settings)
+    assert named != settings
+    (target / "case.toml").write_text(named, encoding="utf-8")
     return target
 
 
