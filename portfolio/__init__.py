@@ -5,7 +5,7 @@
 >>> run.portfolio  # who funds what, a pandas table
 
 The functions are those of the commands: :func:`init`, :func:`validate`, :func:`solve`, :func:`evaluate`,
-:func:`replicate`, :func:`worth`, :func:`stress`.
+:func:`replicate`, :func:`worth`, :func:`stress`, :func:`sampling`.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         Replications,
         Run,
         RunError,
+        Sampling,
         Step,
         Stress,
         Worth,
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
         evaluate,
         init,
         replicate,
+        sampling,
         solve,
         stress,
         validate,
@@ -40,6 +42,7 @@ __all__ = [
     "Replications",
     "Run",
     "RunError",
+    "Sampling",
     "Step",
     "Stress",
     "Worth",
@@ -48,6 +51,7 @@ __all__ = [
     "evaluate",
     "init",
     "replicate",
+    "sampling",
     "solve",
     "stress",
     "validate",
