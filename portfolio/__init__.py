@@ -5,7 +5,8 @@
 >>> run.portfolio  # who funds what, a pandas table
 
 The functions are those of the commands: :func:`init`, :func:`validate`, :func:`solve`, :func:`evaluate`,
-:func:`replicate`, :func:`worth`, :func:`stress`, :func:`sampling`.
+:func:`replicate`, :func:`worth`, :func:`stress`, :func:`stability`,
+:func:`sampling`.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
         Run,
         RunError,
         Sampling,
+        Stability,
         Step,
         Stress,
         Worth,
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
         replicate,
         sampling,
         solve,
+        stability,
         stress,
         validate,
         worth,
@@ -43,6 +46,7 @@ __all__ = [
     "Run",
     "RunError",
     "Sampling",
+    "Stability",
     "Step",
     "Stress",
     "Worth",
@@ -53,6 +57,7 @@ __all__ = [
     "replicate",
     "sampling",
     "solve",
+    "stability",
     "stress",
     "validate",
     "worth",

@@ -22,6 +22,7 @@ from portfolio.commands.evaluate import evaluate
 from portfolio.commands.options import set_option
 from portfolio.commands.replicate import replicate
 from portfolio.commands.sampling import sampling
+from portfolio.commands.stability import stability
 from portfolio.commands.stress import stress
 from portfolio.commands.worth import worth
 
@@ -87,6 +88,7 @@ def main() -> None:
     portfolio replicate results/RUN          how far is it from the best there is?
     portfolio worth results/RUN              what are stochastics worth to it?
     portfolio stress results/RUN             what if an embargo comes on top?
+    portfolio stability results/RUN          does it depend on which scenarios were drawn?
     portfolio sampling inputs/eu_japan_ree   do scenarios follow the parameters?
     portfolio init mycase                    a copy of it to change
     portfolio validate mycase                is it sound?
@@ -317,6 +319,7 @@ def _standing(step: Step) -> str:
 main.add_command(evaluate)
 main.add_command(replicate)
 main.add_command(sampling)
+main.add_command(stability)
 main.add_command(stress)
 main.add_command(worth)
 
