@@ -1,9 +1,9 @@
 """In-sample and out-of-sample stability: how much the answer depends on which scenarios were drawn.
 
-K independent samples of n scenarios are solved. *In-sample stability*: do their optimal objectives agree, so that
-one can rely on what a run claims? *Out-of-sample stability*: do their portfolios cost the same in truth, so that any of
-them will do? The truth is estimated for all on one and the same fresh sample, so that differences between portfolios are far
-more certain than their values.
+K independent samples of n scenarios are solved. *In-sample stability*: do their optimal objectives agree, so that one
+can rely on what a run claims? *Out-of-sample stability*: do their portfolios cost the same in truth, so that any will
+do? The truth is estimated for all on one and the same fresh sample, so that differences between portfolios are far more
+certain than their values.
 
 References
 ----------
