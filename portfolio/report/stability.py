@@ -253,7 +253,7 @@ class Stability:
             )
         stopped = sum(one.bound < one.objective - self.asked_gap * abs(one.objective) * 1.001 for one in self.solved)
         if stopped:
-            found.append(f"{stopped} searches ended before their gap was reached.")
+            found.append(f"{stopped} of {len(self.solved):,} searches ended before the gap was reached.")
         low, marked = uncertain_inputs(self.case)
         if marked:
             found.append(f"{low:,} of {marked:,} input rows are estimates or of low confidence.")

@@ -50,7 +50,7 @@ def _sizes(found: Stability) -> Table:
             number(row["in_sample"]),
             f"± {percent(row['in_sample_reach'] / max(abs(row['in_sample']), 1e-10))}",
             number(row["true"]),
-            f"{_part(row['true_spread'], row)}\n{_part(limits[0], row)} to {_part(limits[1], row)}",
+            f"{_part(row['true_spread'], row)}\n{_part(limits[0], row).removesuffix(' %')} to {_part(limits[1], row)}",
             _part(row["regret"], row),
             row["verdict"],
         )

@@ -69,7 +69,9 @@ def main(run: str, scenarios: int = 8192) -> None:
         kept = lean.get("kept", 0.0)
         weight = 1.0 / ((1.0 - kept) * np.exp(-log_ratio(fixed.case, source, lean)) + kept)
         ratios = [float(np.mean(f**2) / np.mean(weight * f**2)) for f in (z - z.mean(), tail)]
-        sys.stdout.write(f"{name}: mean {ratios[0]:.2f}, CVaR {ratios[1]:.2f}; second moment of weights {weight.mean():.2f}\n")
+        sys.stdout.write(
+            f"{name}: mean {ratios[0]:.2f}, CVaR {ratios[1]:.2f}; second moment of weights {weight.mean():.2f}\n"
+        )
 
 
 if __name__ == "__main__":
