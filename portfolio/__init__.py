@@ -5,7 +5,8 @@
 >>> run.portfolio  # who funds what, a pandas table
 
 The functions are those of the commands: :func:`init`, :func:`validate`, :func:`solve`, :func:`evaluate`,
-:func:`replicate`, :func:`worth`, :func:`stress`.
+:func:`replicate`, :func:`worth`, :func:`stress`, :func:`stability`,
+:func:`sampling`.
 """
 
 from __future__ import annotations
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
         Replications,
         Run,
         RunError,
+        Sampling,
+        Stability,
         Step,
         Stress,
         Worth,
@@ -26,7 +29,9 @@ if TYPE_CHECKING:
         evaluate,
         init,
         replicate,
+        sampling,
         solve,
+        stability,
         stress,
         validate,
         worth,
@@ -40,6 +45,8 @@ __all__ = [
     "Replications",
     "Run",
     "RunError",
+    "Sampling",
+    "Stability",
     "Step",
     "Stress",
     "Worth",
@@ -48,7 +55,9 @@ __all__ = [
     "evaluate",
     "init",
     "replicate",
+    "sampling",
     "solve",
+    "stability",
     "stress",
     "validate",
     "worth",

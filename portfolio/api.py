@@ -30,6 +30,8 @@ from portfolio.report.headline import build_headline, caveats
 from portfolio.report.replications import Replications
 from portfolio.report.resume import Keeping, check_out
 from portfolio.report.run import Run, write_run
+from portfolio.report.sampling import Sampling
+from portfolio.report.stability import Stability
 from portfolio.report.steps import Clock, Step, StepCall
 from portfolio.report.stress import Stress
 from portfolio.report.tables import charges, full_ledger, limits_table, portfolio_table, projects_table, suppliers_table
@@ -38,6 +40,8 @@ from portfolio.scenarios.drivers import Drivers
 from portfolio.scenarios.sampling import sample
 from portfolio.studies.out_of_sample import SCENARIOS, out_of_sample
 from portfolio.studies.replications import replicate
+from portfolio.studies.sampling import sampling
+from portfolio.studies.stability import stability
 from portfolio.studies.stress import STRESSED, Ask, stress_test
 from portfolio.studies.worth import worth
 
@@ -51,6 +55,8 @@ __all__ = [
     "Replications",
     "Run",
     "RunError",
+    "Sampling",
+    "Stability",
     "Step",
     "Stress",
     "UsageError",
@@ -59,7 +65,9 @@ __all__ = [
     "evaluate",
     "init",
     "replicate",
+    "sampling",
     "solve",
+    "stability",
     "stress",
     "validate",
     "worth",

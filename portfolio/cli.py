@@ -19,7 +19,10 @@ import click
 from portfolio import __version__
 from portfolio.commands.console import as_json_text, complain, debug_option, render, say
 from portfolio.commands.evaluate import evaluate
+from portfolio.commands.options import set_option
 from portfolio.commands.replicate import replicate
+from portfolio.commands.sampling import sampling
+from portfolio.commands.stability import stability
 from portfolio.commands.stress import stress
 from portfolio.commands.worth import worth
 
@@ -74,16 +77,6 @@ def _explain(fault: Exception, *, debug: bool) -> int:
     return 1
 
 
-set_option = click.option(
-    "--set",
-    "overrides",
-    multiple=True,
-    metavar="NAME=VALUE",
-    help="Use a value in place of the case's: section.key=V, table.column=V, table.column[KEY]=V, or *= and a factor. "
-    "May be repeated.",
-)
-
-
 @click.group(cls=Commands, context_settings=CONTEXT)
 @click.version_option(__version__, prog_name="portfolio")
 def main() -> None:
@@ -95,6 +88,8 @@ def main() -> None:
     portfolio replicate results/RUN          how far is it from the best there is?
     portfolio worth results/RUN              what are stochastics worth to it?
     portfolio stress results/RUN             what if an embargo comes on top?
+    portfolio stability results/RUN          does it depend on which scenarios were drawn?
+    portfolio sampling inputs/eu_japan_ree   do scenarios follow the parameters?
     portfolio init mycase                    a copy of it to change
     portfolio validate mycase                is it sound?
 
@@ -323,6 +318,8 @@ def _standing(step: Step) -> str:
 
 main.add_command(evaluate)
 main.add_command(replicate)
+main.add_command(sampling)
+main.add_command(stability)
 main.add_command(stress)
 main.add_command(worth)
 
