@@ -12,7 +12,7 @@ import pandas as pd
 
 from models import Decision, Instance
 from portfolio.assemble import Assembly, assemble
-from portfolio.case import Case, CaseError, case_hashes, init_case, read_case
+from portfolio.case import Case, CaseError, case_hashes, init_case, init_workbook, read_case
 from portfolio.case.ordering import ordered
 from portfolio.engine import METHODS, choose
 from portfolio.engine.assembled import compile_instance
@@ -78,7 +78,10 @@ class NoPortfolioError(RuntimeError):
 
 
 def init(target: str | PathLike[str], source: str = "eu_japan_ree") -> Path:
-    """Start a case in a new folder: a copy of a shipped one, or templates (``source="empty"``).
+    """Start a case: a copy of a shipped one, or templates (``source="empty"``).
+
+    A target that ends in ``.xlsx`` is made one workbook, any other a folder. The path of a workbook as source is turned
+    into a folder, that of any case into a workbook.
 
     Raises
     ------
@@ -86,7 +89,11 @@ def init(target: str | PathLike[str], source: str = "eu_japan_ree") -> Path:
         If the target is a file or a folder that is not empty.
     ValueError
         If no case of that name is shipped.
+    CaseError
+        With every problem of the case at the path given as source.
     """
+    if Path(target).suffix.lower() == ".xlsx":
+        return init_workbook(target, source)
     return init_case(target, source)
 
 
@@ -130,7 +137,7 @@ def solve(
     Parameters
     ----------
     case : path or Case
-        Case folder, or a validated case (to which ``overrides`` cannot be applied).
+        Case folder or workbook, or a validated case (to which ``overrides`` cannot be applied).
     scenarios, seed : int, optional
         In place of ``sampling.scenarios`` and ``sampling.seed``.
     method : str
