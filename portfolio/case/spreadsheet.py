@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from openpyxl.cell.cell import Cell
     from openpyxl.worksheet.worksheet import Worksheet
 
+TYPEFACE = "Calibri"
 LONGEST = 32_767
 """Characters a cell can hold."""
 SUFFIXES = (".xlsx", ".xlsm")

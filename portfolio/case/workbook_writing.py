@@ -15,7 +15,7 @@ from portfolio.case.records import Case
 from portfolio.case.schema import Column, columns
 from portfolio.case.settings import SECTIONS
 from portfolio.case.sheets import key_columns
-from portfolio.case.spreadsheet import SUFFIXES, CellTextError, fit_columns, for_print, put_number, put_text
+from portfolio.case.spreadsheet import SUFFIXES, TYPEFACE, CellTextError, fit_columns, for_print, put_number, put_text
 from portfolio.case.tables import TABLES
 from portfolio.case.writing import format_cell
 
@@ -98,13 +98,15 @@ def _write_about(sheet: Worksheet, case: Case | None) -> None:
         cell = sheet.cell(row, 1)
         put_text(cell, text)
         cell.alignment = Alignment(wrap_text=True, vertical="top")
-    sheet.cell(1, 1).font = Font(bold=True, size=14)
+    sheet.cell(1, 1).font = Font(name=TYPEFACE, bold=True, size=14)
     sheet.column_dimensions["A"].width = 100
     sheet.sheet_view.showGridLines = False
 
 
 def _write_settings(sheet: Worksheet, case: Case | None) -> None:
     """One row for every key; in templates required ones are empty."""
+    from openpyxl.styles import Alignment
+
     for number, name in enumerate(SETTINGS_HEADER, start=1):
         put_text(sheet.cell(1, number), name)
         _dress_header(sheet.cell(1, number), KEY_FILL if number < 3 else NEEDED_FILL if number == 3 else OTHER_FILL)
@@ -115,6 +117,7 @@ def _write_settings(sheet: Worksheet, case: Case | None) -> None:
             put_text(sheet.cell(row, 1), section)
             put_text(sheet.cell(row, 2), about.name)
             _put(sheet.cell(row, 3), about, value)
+            sheet.cell(row, 3).alignment = Alignment(horizontal="left")
             default = "required" if about.required else format_cell(about, about.default)
             for number, text in enumerate((about.unit, _allowed(about), default, about.meaning), start=4):
                 put_text(sheet.cell(row, number), text)
@@ -175,7 +178,7 @@ def _put(cell: Cell, about: Column, value: Any) -> None:
 def _dress_header(cell: Cell, fill: str) -> None:
     from openpyxl.styles import Alignment, Font, PatternFill
 
-    cell.font = Font(bold=True, color="FFFFFF")
+    cell.font = Font(name=TYPEFACE, bold=True, color="FFFFFF")
     cell.fill = PatternFill("solid", start_color=fill)
     cell.alignment = Alignment(vertical="center")
 
@@ -183,7 +186,7 @@ def _dress_header(cell: Cell, fill: str) -> None:
 def _quieten(cell: Cell) -> None:
     from openpyxl.styles import Font, PatternFill
 
-    cell.font = Font(color="595959")
+    cell.font = Font(name=TYPEFACE, color="595959")
     cell.fill = PatternFill("solid", start_color=QUIET_FILL)
 
 
