@@ -5,7 +5,7 @@
 >>> run.portfolio  # who funds what, a pandas table
 
 The functions are those of the commands: :func:`init`, :func:`validate`, :func:`solve`, :func:`evaluate`,
-:func:`replicate`, :func:`worth`, :func:`stress`.
+:func:`replicate`, :func:`worth`, :func:`stress`, :func:`workbook`.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
         solve,
         stress,
         validate,
+        workbook,
         worth,
     )
 
@@ -51,6 +52,7 @@ __all__ = [
     "solve",
     "stress",
     "validate",
+    "workbook",
     "worth",
 ]
 

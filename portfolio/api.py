@@ -33,6 +33,7 @@ from portfolio.report.run import Run, write_run
 from portfolio.report.steps import Clock, Step, StepCall
 from portfolio.report.stress import Stress
 from portfolio.report.tables import charges, full_ledger, limits_table, portfolio_table, projects_table, suppliers_table
+from portfolio.report.workbook import workbook_of, write_workbook
 from portfolio.report.worth import Worth
 from portfolio.scenarios.drivers import Drivers
 from portfolio.scenarios.sampling import sample
@@ -62,6 +63,7 @@ __all__ = [
     "solve",
     "stress",
     "validate",
+    "workbook",
     "worth",
 ]
 
@@ -306,6 +308,31 @@ def stress(
     """
     ask = Ask(tuple(events), year, scenarios, seed, threads)
     return stress_test(run, ask, out=out, clock=Clock(progress))
+
+
+def workbook(folder: str | PathLike[str], out: str | PathLike[str] | None = None) -> Path:
+    """Write a result folder as one Excel workbook: the decision first, then every CSV file as a sheet.
+
+    Parameters
+    ----------
+    folder : path
+        A run folder, or one that any study of a run wrote; it is read, never changed.
+    out : path, optional
+        File to write, ending in ``.xlsx``; beside the folder, under its name, where it is not given.
+
+    Raises
+    ------
+    RunError
+        Where the folder holds no tables, or one cannot be read.
+    UsageError
+        Where ``out`` does not end in ``.xlsx``.
+    OutputError
+        Where the file exists or cannot be written.
+    """
+    place = Path(folder)
+    target = workbook_of(place) if out is None else Path(out)
+    write_workbook(place, target)
+    return target
 
 
 def _check_method(method: str) -> None:

@@ -21,6 +21,7 @@ from portfolio.commands.console import as_json_text, complain, debug_option, ren
 from portfolio.commands.evaluate import evaluate
 from portfolio.commands.replicate import replicate
 from portfolio.commands.stress import stress
+from portfolio.commands.workbook import workbook
 from portfolio.commands.worth import worth
 
 if TYPE_CHECKING:
@@ -95,6 +96,7 @@ def main() -> None:
     portfolio replicate results/RUN          how far is it from the best there is?
     portfolio worth results/RUN              what are stochastics worth to it?
     portfolio stress results/RUN             what if an embargo comes on top?
+    portfolio workbook results/RUN           its tables as an Excel workbook
     portfolio init mycase                    a copy of it to change
     portfolio validate mycase                is it sound?
 
@@ -344,6 +346,7 @@ def _standing(step: Step) -> str:
 main.add_command(evaluate)
 main.add_command(replicate)
 main.add_command(stress)
+main.add_command(workbook)
 main.add_command(worth)
 
 if __name__ == "__main__":

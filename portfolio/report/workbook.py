@@ -74,6 +74,14 @@ def write_workbook(folder: Path, path: Path) -> tuple[str, ...]:
     return tuple(book.sheetnames)
 
 
+def workbook_of(folder: Path) -> Path:
+    """Return where the workbook of a result folder is written if nobody says: beside it, under its name."""
+    place = folder.resolve()
+    return (
+        folder.parent / f"{place.name}.xlsx" if folder.name not in ("", "..") else place.with_name(f"{place.name}.xlsx")
+    )
+
+
 def read_tables(folder: Path) -> tuple[Table, ...]:
     """Return every CSV file of a folder as text, those that are known first.
 
@@ -167,8 +175,8 @@ def _write_table(sheet: Worksheet, table: Table) -> None:
     if len(table.rows) + 2 > MOST_ROWS:
         raise OutputError(f"{table.name}.csv has {len(table.rows):,} rows, more than a sheet holds")
     for place, name in enumerate(table.header):
-        _write_head(sheet, place + 1, name, about(table.name, name))
         numeric = table.numeric(place)
+        _write_head(sheet, place + 1, name, about(table.name, name), numeric=numeric)
         form = _format([row[place] for row in table.rows], about(table.name, name)) if numeric else "@"
         for number, row in enumerate(table.rows, start=3):
             text = row[place]
@@ -188,7 +196,7 @@ def _write_table(sheet: Worksheet, table: Table) -> None:
     for_print(sheet, titles="1:2")
 
 
-def _write_head(sheet: Worksheet, column: int, name: str, known: About) -> None:
+def _write_head(sheet: Worksheet, column: int, name: str, known: About, *, numeric: bool = False) -> None:
     from openpyxl.comments import Comment
     from openpyxl.styles import Alignment, Font, PatternFill
 
@@ -197,7 +205,7 @@ def _write_head(sheet: Worksheet, column: int, name: str, known: About) -> None:
     put_text(unit, known.unit)
     head.font, unit.font = Font(name=TYPEFACE, bold=True, color="FFFFFF"), Font(name=TYPEFACE, italic=True)
     head.fill, unit.fill = PatternFill("solid", start_color="1F3864"), PatternFill("solid", start_color="D9E1F2")
-    head.alignment = unit.alignment = Alignment(horizontal="left")
+    head.alignment = unit.alignment = Alignment(horizontal="right" if numeric else "left")
     if known.meaning:
         head.comment = Comment(known.meaning + (f" ({known.unit})" if known.unit else ""), "portfolio")
 

@@ -23,7 +23,7 @@ COMMITMENTS = (
     ("member", "member", ""),
     ("share", "share", SHARE),
     ("USD M", "usd_m", MONEY),
-    ("t/y", "tpy", TONNES),
+    ("t/y, t bought", "tpy", MONEY),
     ("material", "material", ""),
     ("charge, USD M", "charge_usd_m", MONEY),
 )
@@ -65,7 +65,9 @@ class _Page:
             put_text(cell, words)
             cell.font = Font(name=TYPEFACE, bold=True, color="FFFFFF")
             cell.fill = PatternFill("solid", start_color="1F3864")
-            cell.alignment = Alignment(horizontal="right" if form else "left", wrap_text=True, vertical="top")
+            across = "right" if form else "left"
+            cell.alignment = Alignment(horizontal=across, indent=int(not form and column > 1), wrap_text=True)
+        self.sheet.row_dimensions[self.row].height = 30 if any(len(words) > 15 for words in header) else 15
         line = Border(bottom=Side(style="hair", color="A6A6A6"))
         for values in rows:
             self.row += 1
@@ -77,14 +79,17 @@ class _Page:
 
 
 def put(cell: Cell, value: object, form: str) -> None:
-    """Write a value of a record; nothing where there is none."""
+    """Write a value of a record, numbers with the 12 digits that CSV files have; nothing where there is none."""
+    from openpyxl.styles import Alignment
+
     if isinstance(value, bool):
         put_text(cell, "yes" if value else "no")
     elif isinstance(value, (int, float)) and math.isfinite(value):
-        put_number(cell, value)
+        put_number(cell, value if isinstance(value, int) else float(f"{value:.12g}"))
         cell.number_format = form or "General"
     elif value is not None:
         put_text(cell, str(value))
+        cell.alignment = Alignment(horizontal="left", indent=int(cell.column > 1))
 
 
 def write_cover(sheet: Worksheet, name: str, record: Mapping[str, Any], contents: Mapping[str, str]) -> None:
@@ -152,8 +157,15 @@ def _commitments(page: _Page, title: str, rows: Sequence[Mapping[str, Any]]) -> 
     if not rows:
         page.text("Nothing.")
         return
-    values = [[row[field] for _, field, _ in COMMITMENTS] for row in rows]
+    values = [[_shown(row, field) for _, field, _ in COMMITMENTS] for row in rows]
     page.table([heading for heading, _, _ in COMMITMENTS], values, [form for _, _, form in COMMITMENTS])
+
+
+def _shown(row: Mapping[str, Any], field: str) -> object:
+    """Return a field of a commitment; nothing where it has no meaning, as the money of a contract."""
+    if field == "project" and not row["project"]:
+        return f"({row['instrument']})"
+    return None if field in ("share", "usd_m", "tpy") and row[field] == 0 else row[field]
 
 
 def _shortfall(page: _Page, headline: Mapping[str, Any]) -> None:
