@@ -5,7 +5,8 @@
 >>> run.portfolio  # who funds what, a pandas table
 
 The functions are those of the commands: :func:`init`, :func:`validate`, :func:`solve`, :func:`evaluate`,
-:func:`replicate`, :func:`worth`, :func:`stress`, :func:`workbook`.
+:func:`replicate`, :func:`worth`, :func:`stress`, :func:`compare_runs`,
+:func:`workbook`.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from portfolio.api import (
+        ComparedRuns,
         Evaluation,
         NoPortfolioError,
         Replications,
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
         Step,
         Stress,
         Worth,
+        compare_runs,
         engine_for,
         evaluate,
         init,
@@ -36,6 +39,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "ComparedRuns",
     "Evaluation",
     "NoPortfolioError",
     "Replications",
@@ -45,6 +49,7 @@ __all__ = [
     "Stress",
     "Worth",
     "__version__",
+    "compare_runs",
     "engine_for",
     "evaluate",
     "init",

@@ -23,6 +23,7 @@ from portfolio.evaluation.errors import InternalError
 from portfolio.evaluation.feasibility import explain, unsupportable
 from portfolio.evaluation.measures import WITH, WITHOUT, scenario_table, shortfall_table, supply_table
 from portfolio.evaluation.outcomes import Outcomes, Recourse, objective
+from portfolio.report.compared_runs import ComparedRuns
 from portfolio.report.errors import RunError, UsageError
 from portfolio.report.evaluation import Evaluation
 from portfolio.report.folder import OutputError
@@ -37,6 +38,7 @@ from portfolio.report.workbook import workbook_of, write_workbook
 from portfolio.report.worth import Worth
 from portfolio.scenarios.drivers import Drivers
 from portfolio.scenarios.sampling import sample
+from portfolio.studies.compare_runs import compare_runs as put_side_by_side
 from portfolio.studies.out_of_sample import SCENARIOS, out_of_sample
 from portfolio.studies.replications import replicate
 from portfolio.studies.stress import STRESSED, Ask, stress_test
@@ -45,6 +47,7 @@ from portfolio.studies.worth import worth
 __all__ = [
     "CaseError",
     "CheckpointError",
+    "ComparedRuns",
     "Evaluation",
     "InternalError",
     "NoPortfolioError",
@@ -56,6 +59,7 @@ __all__ = [
     "Stress",
     "UsageError",
     "Worth",
+    "compare_runs",
     "engine_for",
     "evaluate",
     "init",
@@ -308,6 +312,32 @@ def stress(
     """
     ask = Ask(tuple(events), year, scenarios, seed, threads)
     return stress_test(run, ask, out=out, clock=Clock(progress))
+
+
+def compare_runs(
+    *runs: str | PathLike[str], level: float = 0.95, out: str | PathLike[str] | None = None
+) -> ComparedRuns:
+    """Put two or more runs side by side: what differs in their inputs, what moved in the decision and its figures.
+
+    Parameters
+    ----------
+    *runs : path
+        Run folders, of any version; each is compared with the first. They are read, never changed.
+    level : float
+        Confidence level of the intervals of differences, which runs on the same sample have (common random numbers).
+    out : path, optional
+        Folder to write; nothing is written where it is not given.
+
+    Raises
+    ------
+    RunError
+        If a run folder is incomplete or edited.
+    UsageError
+        If there are less than two runs, or the level is out of range.
+    OutputError
+        If ``out`` exists or cannot be written.
+    """
+    return put_side_by_side(runs, level=level, out=out)
 
 
 def workbook(folder: str | PathLike[str], out: str | PathLike[str] | None = None) -> Path:

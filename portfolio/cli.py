@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from portfolio import __version__
+from portfolio.commands.compare_runs import compare_runs
 from portfolio.commands.console import as_json_text, complain, debug_option, render, say
 from portfolio.commands.evaluate import evaluate
 from portfolio.commands.replicate import replicate
@@ -96,6 +97,7 @@ def main() -> None:
     portfolio replicate results/RUN          how far is it from the best there is?
     portfolio worth results/RUN              what are stochastics worth to it?
     portfolio stress results/RUN             what if an embargo comes on top?
+    portfolio compare-runs results/A results/B   what moved between two runs?
     portfolio workbook results/RUN           its tables as an Excel workbook
     portfolio init mycase                    a copy of it to change
     portfolio validate mycase                is it sound?
@@ -343,6 +345,7 @@ def _standing(step: Step) -> str:
     return text
 
 
+main.add_command(compare_runs)
 main.add_command(evaluate)
 main.add_command(replicate)
 main.add_command(stress)

@@ -122,6 +122,7 @@ _COLUMNS = {
     "effective": About("scenarios", "Effective number of scenarios"),
     "worst": About("0 or 1", "1: the worst start year of the stress"),
     "scenarios": About("scenarios", "Scenarios"),
+    "batches": About("batches", "Fresh samples solved"),
     "seed": About("", "Seed of the scenarios"),
 }
 

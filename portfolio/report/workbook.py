@@ -77,9 +77,7 @@ def write_workbook(folder: Path, path: Path) -> tuple[str, ...]:
 def workbook_of(folder: Path) -> Path:
     """Return where the workbook of a result folder is written if nobody says: beside it, under its name."""
     place = folder.resolve()
-    return (
-        folder.parent / f"{place.name}.xlsx" if folder.name not in ("", "..") else place.with_name(f"{place.name}.xlsx")
-    )
+    return place.with_name(f"{place.name}.xlsx")
 
 
 def read_tables(folder: Path) -> tuple[Table, ...]:
