@@ -28,6 +28,8 @@ FIGURES = ("tonnes_per_year", "share_of_demand", "weighted", "weighted_cvar", "p
 AMOUNTS = ("share", "usd_m", "tpy", "charge_usd_m")
 SAME = 1e-6
 """Relative difference below which amounts are the same: the solver's tolerance."""
+ROUNDING = 1e-9
+"""Relative difference that is the computer's."""
 AGREES = 1e-6
 """Relative difference above which scenarios contradict the headline of their run."""
 TEXTS = dict.fromkeys(("project", "name", "country", "structure", "instrument", "kind", "member", "material"), str)
@@ -220,8 +222,9 @@ def _differences(first: _Side, other: _Side, inputs: Sequence[Difference], level
             tail = tails[0] if figure == "weighted_cvar" else None
             note = doubt or ("CVaRs of different levels" if tail is not None and tails[0] != tails[1] else "")
             found = None if note else _paired(first, other, world, tail, level)
-            verdict, why = _verdict(found, "" if world == WITHOUT else by_solver)
             before, after = (_headline(side, world, figure) for side in (first, other))
+            scale = max(1.0, abs(before), abs(after))
+            verdict, why = _verdict(found, "" if world == WITHOUT else by_solver, scale=scale)
             told = found is not None and verdict != "same"
             yield {
                 "run": other.name,
@@ -254,7 +257,8 @@ def _paired(first: _Side, other: _Side, world: str, tail: float | None, level: f
 
 def _values(scenarios: pd.DataFrame, world: str) -> Array:
     with_fund, without = (scenarios[f"{w}_weighted"].to_numpy(dtype=float) for w in (WITH, WITHOUT))
-    return {WITH: with_fund, WITHOUT: without, DIFFERENCE: with_fund - without}[world]
+    worlds: dict[str, Array] = {WITH: with_fund, WITHOUT: without, DIFFERENCE: with_fund - without}
+    return worlds[world]
 
 
 def _unpaired(first: _Side, other: _Side) -> str:
@@ -279,11 +283,11 @@ def _solver_doubt(first: _Side, other: _Side, inputs: Sequence[Difference]) -> s
     return ""
 
 
-def _verdict(found: Interval | None, doubt: str) -> tuple[str, str]:
-    """What can be claimed of a difference, and why nothing more can."""
+def _verdict(found: Interval | None, doubt: str, *, scale: float = 1.0) -> tuple[str, str]:
+    """What can be claimed of a difference, and why nothing more can; ``scale`` is the size of what is compared."""
     if found is None:
         return "open", ""
-    if found.low == found.high == 0:
+    if max(abs(found.low), abs(found.high)) <= ROUNDING * scale:
         return "same", ""
     if found.low <= 0 <= found.high:
         return "open", "the interval holds zero"

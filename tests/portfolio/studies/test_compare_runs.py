@@ -24,16 +24,19 @@ from portfolio.studies.compare_runs import _verdict
 
 INPUTS = Path(__file__).resolve().parents[3] / "inputs"
 TINY = INPUTS / "tiny"
+QUICK = ("sampling.cost_scenarios=20", "hazards.rate=0.4", "materials.volatility=0.3")
 LESS = ("budgets.budget_usd_m[JPF,2027]=0", "members.name[EUF]=Another name")
 
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     home = tmp_path_factory.mktemp("runs")
-    quick = ["sampling.cost_scenarios=20"]
-    api.solve(TINY, scenarios=40, overrides=quick, gap=0.0, out=home / "base")
-    api.solve(TINY, scenarios=40, overrides=[*quick, *LESS], gap=0.0, out=home / "less")
-    api.solve(TINY, scenarios=40, seed=9, overrides=quick, out=home / "seed")
+    api.solve(TINY, scenarios=40, overrides=QUICK, gap=0.0, out=home / "base")
+    api.solve(TINY, scenarios=40, overrides=[*QUICK, *LESS], gap=0.0, out=home / "less")
+    api.solve(TINY, scenarios=40, overrides=[*QUICK, "budgets.budget_usd_m*=1.3"], gap=0.0, out=home / "more")
+    part = [*QUICK, "budgets.budget_usd_m[JPF,2027]=30"]
+    api.solve(TINY, scenarios=40, overrides=part, gap=0.0, out=home / "part")
+    api.solve(TINY, scenarios=40, seed=9, overrides=QUICK, out=home / "seed")
     return home
 
 
@@ -86,21 +89,27 @@ def test_settings_rows_and_order() -> None:
     assert back == ["changed", "removed", "added", "added"]
 
 
-def test_what_moved_in_the_decision(home: Path) -> None:
-    found = api.compare_runs(home / "base", home / "less")
-    before, after = (pd.read_csv(home / r / "portfolio.csv", keep_default_na=False) for r in ("base", "less"))
-    before, after = (t.loc[t["kind"] != "overhead"] for t in (before, after))
+@pytest.mark.parametrize(("run", "kinds"), [("less", {"out"}), ("more", {"in", "out"}), ("part", {"changed"})])
+def test_what_moved_in_the_decision(run: str, kinds: set[str], home: Path) -> None:
+    found = api.compare_runs(home / "base", home / run)
+    before, after = (pd.read_csv(home / r / "portfolio.csv", keep_default_na=False) for r in ("base", run))
+    before, after = (t.loc[t["kind"] != "overhead"].astype({"share": float}) for t in (before, after))
     keys = ["project", "instrument", "member", "material"]
     both = before.merge(after, on=keys, how="outer", suffixes=("_before", "_after"), indicator=True)
     both["same"] = (both["_merge"] == "both") & np.isclose(both["share_before"], both["share_after"], atol=1e-6)
     expected = {tuple(r[k] for k in keys) for r in both.loc[~both["same"]].to_dict(orient="records")}
     assert expected
     assert {tuple(r[k] for k in keys) for r in rows(found.changes)} == expected
+    for row in rows(found.changes):
+        (said,) = rows(both, **{k: row[k] for k in keys})
+        assert row["share_before"] == pytest.approx(np.nan_to_num(said["share_before"]))
+        assert row["share_after"] == pytest.approx(np.nan_to_num(said["share_after"]))
+    assert {row["change"] for row in rows(found.changes)} == kinds
     gone = rows(found.changes, change="out")
     assert all(r["share_after"] == 0 and r["window_after"] == "" for r in gone)
     projects = [set(t.loc[t["project"] != "", "project"]) for t in (before, after)]
-    assert found.moved["less"]["out"] == sorted(projects[0] - projects[1])
-    assert found.moved["less"]["in"] == sorted(projects[1] - projects[0])
+    assert found.moved[run]["out"] == sorted(projects[0] - projects[1])
+    assert found.moved[run]["in"] == sorted(projects[1] - projects[0])
 
 
 def test_differences_are_paired_by_scenario(home: Path) -> None:
@@ -111,6 +120,7 @@ def test_differences_are_paired_by_scenario(home: Path) -> None:
     assert row["difference"] == pytest.approx(values.mean())
     # Student's interval is the same but for skewness; the transformation keeps its length nearly.
     half = stats.t.ppf(0.95, len(values) - 1) * values.std(ddof=1) / np.sqrt(len(values))
+    assert half > 0
     assert row["high"] - row["low"] == pytest.approx(2 * half, rel=0.3)
     assert row["low"] <= row["difference"] <= row["high"]
     (without,) = rows(found.differences, figure="weighted", world="without")
@@ -144,7 +154,7 @@ def test_overlapping_gaps_and_other_objectives_forbid_claims(home: Path, tmp_pat
     assert word == "open"
     assert "solver gaps overlap" in note
     api.solve(
-        TINY, scenarios=40, overrides=["sampling.cost_scenarios=20", *LESS, "objective.cost_weight=0.02"],
+        TINY, scenarios=40, overrides=[*QUICK, *LESS, "objective.cost_weight=0.02"],
         out=tmp_path / "aim",
     )  # fmt: skip
     (row,) = rows(api.compare_runs(home / "base", tmp_path / "aim").differences, figure="weighted", world="with")
@@ -159,6 +169,7 @@ def test_an_interval_that_holds_zero_is_no_claim() -> None:
     assert _verdict(mean_interval([1.0, 1.1, 0.9, 1.0]), "")[0] == "higher"
     assert _verdict(mean_interval([-1.0, -1.1, -0.9, -1.0]), "")[0] == "lower"
     assert _verdict(mean_interval([-1.0, -1.1, -0.9, -1.0]), "doubt") == ("open", "doubt")
+    assert _verdict(mean_interval([1.0, 1.1, 0.9, 1.0]), "", scale=1e12)[0] == "same"
     assert _verdict(None, "")[0] == "open"
 
 
