@@ -7,6 +7,8 @@
 The functions are those of the commands: :func:`init`, :func:`validate`, :func:`solve`, :func:`evaluate`,
 :func:`replicate`, :func:`worth`, :func:`stress`, :func:`stability`,
 :func:`sampling`.
+:func:`replicate`, :func:`worth`, :func:`stress`, :func:`compare_runs`,
+:func:`workbook`.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from portfolio.api import (
+        ComparedRuns,
         Evaluation,
         NoPortfolioError,
         Replications,
@@ -25,6 +28,7 @@ if TYPE_CHECKING:
         Step,
         Stress,
         Worth,
+        compare_runs,
         engine_for,
         evaluate,
         init,
@@ -34,12 +38,14 @@ if TYPE_CHECKING:
         stability,
         stress,
         validate,
+        workbook,
         worth,
     )
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "ComparedRuns",
     "Evaluation",
     "NoPortfolioError",
     "Replications",
@@ -51,6 +57,7 @@ __all__ = [
     "Stress",
     "Worth",
     "__version__",
+    "compare_runs",
     "engine_for",
     "evaluate",
     "init",
@@ -60,6 +67,7 @@ __all__ = [
     "stability",
     "stress",
     "validate",
+    "workbook",
     "worth",
 ]
 
