@@ -5,7 +5,7 @@
 >>> run.portfolio  # who funds what, a pandas table
 
 The functions are those of the commands: :func:`init`, :func:`validate`, :func:`solve`, :func:`evaluate`,
-:func:`replicate`, :func:`worth`, :func:`stress`.
+:func:`replicate`, :func:`worth`, :func:`stress`, :func:`regret`.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from portfolio.api import (
         Evaluation,
         NoPortfolioError,
+        Regret,
         Replications,
         Run,
         RunError,
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
         engine_for,
         evaluate,
         init,
+        regret,
         replicate,
         solve,
         stress,
@@ -37,6 +39,7 @@ __version__ = "0.1.0"
 __all__ = [
     "Evaluation",
     "NoPortfolioError",
+    "Regret",
     "Replications",
     "Run",
     "RunError",
@@ -47,6 +50,7 @@ __all__ = [
     "engine_for",
     "evaluate",
     "init",
+    "regret",
     "replicate",
     "solve",
     "stress",

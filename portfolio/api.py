@@ -27,6 +27,7 @@ from portfolio.report.errors import RunError, UsageError
 from portfolio.report.evaluation import Evaluation
 from portfolio.report.folder import OutputError
 from portfolio.report.headline import build_headline, caveats
+from portfolio.report.regret import Regret
 from portfolio.report.replications import Replications
 from portfolio.report.resume import Keeping, check_out
 from portfolio.report.run import Run, write_run
@@ -37,6 +38,7 @@ from portfolio.report.worth import Worth
 from portfolio.scenarios.drivers import Drivers
 from portfolio.scenarios.sampling import sample
 from portfolio.studies.out_of_sample import SCENARIOS, out_of_sample
+from portfolio.studies.regret import regret
 from portfolio.studies.replications import replicate
 from portfolio.studies.stress import STRESSED, Ask, stress_test
 from portfolio.studies.worth import worth
@@ -48,6 +50,7 @@ __all__ = [
     "InternalError",
     "NoPortfolioError",
     "OutputError",
+    "Regret",
     "Replications",
     "Run",
     "RunError",
@@ -58,6 +61,7 @@ __all__ = [
     "engine_for",
     "evaluate",
     "init",
+    "regret",
     "replicate",
     "solve",
     "stress",
