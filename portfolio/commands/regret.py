@@ -88,7 +88,7 @@ def regret(ctx: click.Context, /, run: Path, out: Path | None, as_json: bool, **
 
     \b
     portfolio regret results/RUN
-    portfolio regret results/RUN --group export --group price --quantiles 0.1,0.5,0.9
+    portfolio regret results/RUN --group export --group price --quantiles 0.1,0.9
     portfolio regret results/RUN --group CHN_coercion_JP --single 0 --fresh 5000
 
     A portfolio is found for every quantile of the rates, and all are tried under all opinions on the same draws:

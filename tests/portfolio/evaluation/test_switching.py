@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 
 import numpy as np
@@ -23,7 +24,7 @@ def difference(seed: int, spread: float, size: int = 1000, *, centred: bool = Fa
 
 def between(at: Callable[[float], Interval]) -> tuple[float, float]:
     """The neighbours in the grid between which the estimate changes sign."""
-    steps = zip(GRID, GRID[1:], strict=False)
+    steps = itertools.pairwise(GRID)
     return next((a, b) for a, b in steps if at(a).estimate < 0 <= at(b).estimate)
 
 
