@@ -5,7 +5,8 @@
 >>> run.portfolio  # who funds what, a pandas table
 
 The functions are those of the commands: :func:`init`, :func:`validate`, :func:`solve`, :func:`evaluate`,
-:func:`replicate`, :func:`worth`, :func:`stress`, :func:`regret`.
+:func:`replicate`, :func:`worth`, :func:`stress`, :func:`regret`,
+:func:`pressure`.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from portfolio.api import (
         Evaluation,
         NoPortfolioError,
+        PricePressure,
         Regret,
         Replications,
         Run,
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
         engine_for,
         evaluate,
         init,
+        pressure,
         regret,
         replicate,
         solve,
@@ -39,6 +42,7 @@ __version__ = "0.1.0"
 __all__ = [
     "Evaluation",
     "NoPortfolioError",
+    "PricePressure",
     "Regret",
     "Replications",
     "Run",
@@ -50,6 +54,7 @@ __all__ = [
     "engine_for",
     "evaluate",
     "init",
+    "pressure",
     "regret",
     "replicate",
     "solve",

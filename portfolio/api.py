@@ -27,6 +27,7 @@ from portfolio.report.errors import RunError, UsageError
 from portfolio.report.evaluation import Evaluation
 from portfolio.report.folder import OutputError
 from portfolio.report.headline import build_headline, caveats
+from portfolio.report.pressure import PricePressure
 from portfolio.report.regret import Regret
 from portfolio.report.replications import Replications
 from portfolio.report.resume import Keeping, check_out
@@ -38,6 +39,7 @@ from portfolio.report.worth import Worth
 from portfolio.scenarios.drivers import Drivers
 from portfolio.scenarios.sampling import sample
 from portfolio.studies.out_of_sample import SCENARIOS, out_of_sample
+from portfolio.studies.pressure import pressure
 from portfolio.studies.regret import regret
 from portfolio.studies.replications import replicate
 from portfolio.studies.stress import STRESSED, Ask, stress_test
@@ -50,6 +52,7 @@ __all__ = [
     "InternalError",
     "NoPortfolioError",
     "OutputError",
+    "PricePressure",
     "Regret",
     "Replications",
     "Run",
@@ -61,6 +64,7 @@ __all__ = [
     "engine_for",
     "evaluate",
     "init",
+    "pressure",
     "regret",
     "replicate",
     "solve",

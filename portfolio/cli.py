@@ -19,6 +19,7 @@ import click
 from portfolio import __version__
 from portfolio.commands.console import as_json_text, complain, debug_option, render, say
 from portfolio.commands.evaluate import evaluate
+from portfolio.commands.pressure import pressure
 from portfolio.commands.regret import regret
 from portfolio.commands.replicate import replicate
 from portfolio.commands.stress import stress
@@ -97,6 +98,7 @@ def main() -> None:
     portfolio worth results/RUN              what are stochastics worth to it?
     portfolio stress results/RUN             what if an embargo comes on top?
     portfolio regret results/RUN             what if the hazard rates are others?
+    portfolio pressure results/RUN           what if its supply presses prices?
     portfolio init mycase                    a copy of it to change
     portfolio validate mycase                is it sound?
 
@@ -324,6 +326,7 @@ def _standing(step: Step) -> str:
 
 
 main.add_command(evaluate)
+main.add_command(pressure)
 main.add_command(regret)
 main.add_command(replicate)
 main.add_command(stress)
