@@ -193,6 +193,8 @@ class Instance:
         Whether repayments may be committed again.
     must : frozenset
         Projects that have to be supported.
+    never : frozenset
+        Projects that may not be supported, though they have options: for studies that forbid one after the other.
     private_minimum, max_project_share, max_country_share : float
         Policy, (5) and (8).
     placeable_share : float
@@ -313,6 +315,7 @@ class Instance:
     cost_weight: float
     scenarios: Scenarios
     benchmarks: Mapping[str, Benchmark] = field(default_factory=dict)
+    never: frozenset[str] = frozenset()
     payout_limit: Mapping[str, float] = field(default_factory=dict)
     payout_level: float = 0.95
     payouts: Mapping[ShareKey, Array] = field(default_factory=dict)

@@ -156,9 +156,10 @@ def payout_tail(block: Block, instance: Instance) -> None:
 
 
 def policy(block: Block, instance: Instance) -> None:
-    """(8) charges of a project or country <= its share of all budgets; must list: sum_{a,v} select = 1.
+    """(8) charges of a project or country <= its share of all budgets; must list: sum_{a,v} select = 1; never list:
+    sum_{a,v} select = 0.
 
-    Eligibility and the never list are in the keys of ``options`` and ``shares``.
+    Eligibility is in the keys of ``options`` and ``shares``, and so is the never list of a case.
     """
     by_project = instance.shares_by["project"]
     by_country: defaultdict[str, list[ShareKey]] = defaultdict(list)
@@ -184,6 +185,10 @@ def policy(block: Block, instance: Instance) -> None:
         return total(b.select[k] for k in keys) == 1
 
     block.must = pyo.Constraint(sorted(instance.must), rule=must)
+    block.never = pyo.Constraint(
+        sorted(instance.never & by_project.keys()),
+        rule=lambda b, p: total(b.select[k] for k in instance.options if k[0] == p) == 0,
+    )
 
 
 def benchmarks(block: Block, instance: Instance) -> None:

@@ -120,6 +120,8 @@ def first_stage_rows(lp: Program, i: Any) -> None:
     _money(lp, i)
     for p in i.must:
         lp.eq("8", (1.0, _sum("select", [o for o in i.options if o[0] == p])), (-1.0, {ONE: 1.0}))
+    for p in i.never:
+        lp.eq("8", (1.0, _sum("select", [o for o in i.options if o[0] == p])))
 
 
 def _packages(lp: Program, i: Any) -> None:

@@ -47,7 +47,7 @@ def compile_instance(instance: Instance) -> Arrays:
     template = compile_template(instance, at)
     columns = template.cost.size
     programme = TwoStage(
-        first=_with_knapsacks(instance, first.program, at),
+        first=knapsacked(instance, first),
         matrix=template.matrix,
         cost=template.cost,
         equal=template.equal,
@@ -98,8 +98,9 @@ def rebound(arrays: Arrays, instance: Instance) -> Arrays:
     return replace(arrays, programme=programme)
 
 
-def _with_knapsacks(instance: Instance, first: LinearProgram, at: dict[tuple[str, Any], int]) -> LinearProgram:
+def knapsacked(instance: Instance, compiled: Compiled) -> LinearProgram:
     """The first stage with knapsack rows on least charges, which whole portfolios satisfy and fractions need not."""
+    first, at = compiled.program, {key: n for n, key in enumerate(compiled.columns)}
     found = list(knapsack_rows(instance, least_charges(instance)))
     rows = sparse.lil_array((len(found), first.cost.size))
     for n, (row, _) in enumerate(found):

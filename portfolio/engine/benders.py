@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +11,7 @@ import numpy as np
 from models import Decision, Instance
 from portfolio.engine.assembled import Arrays, compile_instance
 from portfolio.engine.decomposition import minimise, zero_start
+from portfolio.engine.learned import Learned
 from portfolio.engine.protocol import Limits, Progress, ProgressCall, Solution
 from portfolio.engine.stability import scaled, stability
 
@@ -19,12 +20,15 @@ from portfolio.engine.stability import scaled, stability
 class Benders:
     """Engine that decomposes by scenario.
 
-    ``checkpoint`` is a file that a stopped search goes on from, ``about`` a note to be kept in it; see
+    ``checkpoint`` is a file that a stopped search goes on from, ``about`` a note to be kept in it; ``teacher`` is what
+    the solve of an instance like this one learned, ``learn`` says whether this one is to teach others; see
     :func:`portfolio.engine.decomposition.minimise`.
     """
 
     checkpoint: Path | None = None
     about: str = ""
+    teacher: Learned | None = field(default=None, repr=False)
+    learn: bool = False
 
     def solve(
         self,
@@ -36,7 +40,22 @@ class Benders:
     ) -> Solution:
         """Minimise the objective of an instance; ``start`` is tried beside supporting nothing."""
         begin = time.perf_counter()
-        arrays = compile_instance(instance)
+        return self.solve_arrays(
+            compile_instance(instance), instance, limits, start=start, progress=progress, begin=begin
+        )
+
+    def solve_arrays(
+        self,
+        arrays: Arrays,
+        instance: Instance,
+        limits: Limits,
+        *,
+        start: Decision | None = None,
+        progress: ProgressCall | None = None,
+        begin: float | None = None,
+    ) -> Solution:
+        """Minimise an instance that is compiled already; ``begin`` is when its time began."""
+        begin = time.perf_counter() if begin is None else begin
         report = stability(arrays.programme)
         programme, factor = scaled(arrays.programme)
         built = time.perf_counter() - begin
@@ -52,7 +71,10 @@ class Benders:
             progress=None if progress is None else lambda p: progress(_in_units(p, factor)),
             checkpoint=self.checkpoint,
             about=self.about,
+            teacher=None if self.teacher is None else self.teacher.in_columns(arrays.first.columns),
+            learn=self.learn,
         )
+        lesson = None if found.learned is None else replace(found.learned, columns=arrays.first.columns)
         return Solution(
             status=found.status,
             method="benders",
@@ -63,6 +85,7 @@ class Benders:
             size=_size(arrays, found.counts),
             arrays=arrays,
             stability=report,
+            learned=lesson,
         )
 
 

@@ -34,6 +34,22 @@ class Completion:
 
     def __init__(self, search: Search) -> None:
         self.search = search
+        self.hints: list[Array] = []
+
+    def adapt(self) -> None:
+        """Make whole first stages of the hints, best one first: of their choices, or of some where not all may be."""
+        first, decided = self.search.programme.first, self.search.decided
+        for hint in reversed(self.hints):
+            self.search.check()
+            before = self.search.objective
+            self.complete(np.round(hint[decided]), first.lower, first.upper, frozenset())
+            if self.search.objective < before or not hint[decided].any():
+                continue
+            upper = first.upper.copy()
+            upper[decided] = np.minimum(upper[decided], np.round(hint[decided]))
+            found = self.whole_point(first.lower, upper, frozenset())
+            if found is not None:
+                self.search.worth(found[0])
 
     def look_around(self, node: Node, point: Point) -> bool:
         """Once for every pattern of the branches: the best whole point of that pattern, evaluated; whether any was.

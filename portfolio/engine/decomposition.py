@@ -13,6 +13,7 @@ import numpy as np
 from portfolio.engine.checkpoint import Checkpoint, discard
 from portfolio.engine.highs import solve
 from portfolio.engine.interrupts import Interrupts
+from portfolio.engine.learned import Learned, learned, recourse_mark
 from portfolio.engine.passes import Passes, threads
 from portfolio.engine.programme import Array, TwoStage
 from portfolio.engine.protocol import Limits, Progress, ProgressCall, Status
@@ -30,7 +31,10 @@ FLAT = 1.0
 
 @dataclass(frozen=True)
 class Found:
-    """Result: ``x`` is the best whole first stage found (None without one), bound <= optimum <= objective."""
+    """Result: ``x`` is the best whole first stage found (None without one), bound <= optimum <= objective.
+
+    ``learned`` is what other searches may begin with, where it was asked for.
+    """
 
     status: Status
     x: Array | None
@@ -38,6 +42,7 @@ class Found:
     bound: float
     seconds: dict[str, float] = field(default_factory=dict)
     counts: dict[str, int] = field(default_factory=dict)
+    learned: Learned | None = field(default=None, repr=False)
 
 
 def minimise(
@@ -48,6 +53,8 @@ def minimise(
     progress: ProgressCall | None = None,
     checkpoint: Path | None = None,
     about: str = "",
+    teacher: Learned | None = None,
+    learn: bool = False,
 ) -> Found:
     """Solve a two-stage programme.
 
@@ -68,6 +75,10 @@ def minimise(
         is no feasible first stage.
     about : str
         Written into the checkpoint, for :func:`portfolio.engine.checkpoint.peek`.
+    teacher : Learned, optional
+        What a search of a programme like this one learned, in the columns of this first stage; any is safe.
+    learn : bool
+        Whether to return what this search learned.
 
     Raises
     ------
@@ -85,10 +96,13 @@ def minimise(
             progress(Progress(time.perf_counter() - begin, objective, bound))
 
     kept = None if checkpoint is None else Checkpoint(checkpoint, programme, about)
+    mark = recourse_mark(programme) if learn or teacher is not None else ""
     try:
         with ThreadPoolExecutor(threads(limits.threads)) as workers, Interrupts() as interrupts:
             search = Search(programme, Passes(programme, workers), limits, begin, tell)
-            status = _run(search, starts, kept, interrupts)
+            search.teaching = learn
+            points = [] if teacher is None else _be_taught(search, teacher, mark)
+            status = _run(search, starts, kept, interrupts, points)
             # Interrupted just anywhere, a node may be lost: the last file and the last bound told stand.
             if not interrupts.hard:
                 proven = min(search.bound, search.objective)
@@ -100,11 +114,29 @@ def minimise(
     if kept is not None and status is Status.INFEASIBLE:
         discard(kept.path)
     seconds = search.seconds | ({"earlier runs": kept.earlier_s} if kept is not None and kept.earlier_s else {})
-    return Found(status, search.best, search.objective, min(proven, search.objective), seconds, dict(search.counts))
+    taken = learned(mark, search.pool, search.telling, [] if search.best is None else [search.best]) if learn else None
+    proven = min(proven, search.objective)
+    return Found(status, search.best, search.objective, proven, seconds, dict(search.counts), taken)
 
 
-def _run(search: Search, starts: Sequence[Array], kept: Checkpoint | None, interrupts: Interrupts) -> Status:
-    """Both phases, with Ctrl-C and the time limit leaving what was found."""
+def _be_taught(search: Search, teacher: Learned, mark: str) -> list[Array]:
+    """Begin with what another search learned; returns the points at which cuts have to be made anew."""
+    first = search.programme.first
+    search.completion.hints = [np.clip(x, first.lower, first.upper) for x in teacher.patterns]
+    if teacher.recourse == mark:
+        teacher.give_cuts(search.pool)
+        return []
+    return [np.clip(x, first.lower, first.upper) for x in teacher.points]
+
+
+def _run(
+    search: Search,
+    starts: Sequence[Array],
+    kept: Checkpoint | None,
+    interrupts: Interrupts,
+    told: Sequence[Array],
+) -> Status:
+    """Both phases, with Ctrl-C and the time limit leaving what was found; ``told`` are points worth a cut."""
     branching = kept is not None and kept.load(search)
 
     def pause() -> None:
@@ -121,7 +153,9 @@ def _run(search: Search, starts: Sequence[Array], kept: Checkpoint | None, inter
                 return Status.INFEASIBLE
             flat = min(1e-3, max(FLAT * search.limits.gap, 1e-9))
             resumed = kept is not None and kept.earlier_s > 0
-            points = [] if resumed else _rehearse(search, flat)
+            points = list(told)
+            if not resumed and not points and search.pool.count <= len(starts) * search.pool.layout.labels:
+                points = _rehearse(search, flat)
             for x in points:
                 search.check()
                 search.evaluate(x, exact=False)

@@ -24,7 +24,7 @@ def fingerprint(programme: TwoStage) -> str:
 
     Limits of a search (gap, time, threads) are no part of it.
     """
-    found = _Digest()
+    found = Digest()
     first = programme.first
     for value in (
         first.cost, first.offset, first.matrix, first.row_lower, first.row_upper, first.lower, first.upper,
@@ -51,12 +51,12 @@ def digest(value: Any) -> bytes:
     TypeError
         Where there is something in it that this does not know how to hash.
     """
-    found = _Digest()
+    found = Digest()
     found.add(value)
     return found.hash.digest()
 
 
-class _Digest:
+class Digest:
     """A hash under construction; an array that is met again is told by its number."""
 
     def __init__(self) -> None:

@@ -9,6 +9,7 @@ from typing import Protocol
 
 from models import Decision, Instance
 from portfolio.engine.assembled import Arrays
+from portfolio.engine.learned import Learned
 from portfolio.engine.stability import Stability
 
 
@@ -53,7 +54,8 @@ class Solution:
 
     ``objective`` and ``bound`` are valid however the solve ended: bound <= optimum <= objective. ``seconds`` is wall
     time by phase, ``size`` counts rows, columns and integers of what was solved; ``arrays`` is the programme
-    compiled, for whoever evaluates the decision; ``stability`` what was said of its numbers before the solve.
+    compiled, for whoever evaluates the decision; ``stability`` what was said of its numbers before the solve;
+    ``learned`` what solves of instances like it may begin with, where it was asked for.
     """
 
     status: Status
@@ -65,6 +67,7 @@ class Solution:
     size: Mapping[str, int] = field(default_factory=dict)
     arrays: Arrays | None = field(default=None, repr=False, compare=False)
     stability: Stability | None = field(default=None, repr=False, compare=False)
+    learned: Learned | None = field(default=None, repr=False, compare=False)
 
     @property
     def gap(self) -> float:

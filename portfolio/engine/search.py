@@ -71,6 +71,8 @@ class Search:
         self.branching = False
         self.current: Node | None = None
         self.points: list[Array] = []
+        self.teaching = False
+        self.telling: list[Array] = []
         self.made_at: list[int] = []
         self.costs = Costs()
         self.numbered = 0
@@ -199,6 +201,7 @@ class Search:
         """
         begin = time.perf_counter()
         value, certain, renewals = np.inf, False, 0
+        self.relaxation.restrict(self.programme.first.lower, self.programme.first.upper, frozenset())
         for _ in range(ROUNDS):
             self.check()
             point = self.relaxation.solve()
@@ -221,6 +224,7 @@ class Search:
             if point is None:
                 return False
             self.root = max(self.root, min(point.objective, self.objective))
+        self.telling = self.telling_points() if self.teaching else []
         self.seconds["linear phase"] += time.perf_counter() - begin
         return True
 
@@ -255,6 +259,7 @@ class Search:
             if not self.branching:
                 first, self.branching = self.programme.first, True
                 self.push(self.root, first.lower.copy(), first.upper.copy(), frozenset())
+                self.completion.adapt()
                 self.completion.mix()
             while self.open and not self.done:
                 self.check()

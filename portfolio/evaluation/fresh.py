@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, fields
+from functools import partial
 from typing import TypeVar
 
 import numpy as np
@@ -59,6 +60,10 @@ class World:
     weighted: Array
     side: Array
     shortfall: Array
+
+
+UNMEASURED = World(np.zeros(0), np.zeros(0), np.zeros((0, 0, 0, 0, 0)))
+"""A world that was not measured."""
 
 
 @dataclass(frozen=True)
@@ -116,26 +121,32 @@ class FixedPortfolio:
         """Expected public cost, as in the objective."""
         return self.decision.public_cost(self.instance)
 
-    def on(self, drivers: Drivers) -> Measured:
-        """Measure both worlds on some scenarios of :attr:`case`."""
+    def on(self, drivers: Drivers, *, baseline: bool = True) -> Measured:
+        """Measure both worlds on some scenarios of :attr:`case`; without ``baseline`` only that with the fund.
+
+        A world that is not measured has empty arrays.
+        """
         instance = resampled(self.assembly, drivers).instance
         recourse = Recourse(instance, rebound(self.arrays, instance), self.threads)
-        without = recourse.outcomes(Decision())
-        nothing = not self.decision.chosen and not self.decision.purchase
-        with_fund = without if nothing else recourse.outcomes(self.decision)
+        without = _world(recourse.outcomes(Decision())) if baseline else UNMEASURED
+        nothing = baseline and not self.decision.chosen and not self.decision.purchase
+        with_fund = without if nothing else _world(recourse.outcomes(self.decision))
         return Measured(
             index=drivers.index,
             probability=drivers.probability,
             demand=instance.scenarios.demand,
             disrupted=drivers.disrupted.sum(axis=2),
-            without=_world(without),
-            with_fund=_world(with_fund),
+            without=without,
+            with_fund=with_fund,
         )
 
-    def measure(self, chunks: Iterable[Drivers], total: int, report: Report | None = None) -> Measured:
-        """Measure both worlds on a sample of ``total`` scenarios that comes in chunks."""
+    def measure(
+        self, chunks: Iterable[Drivers], total: int, report: Report | None = None, *, baseline: bool = True
+    ) -> Measured:
+        """Measure both worlds, or that with the fund, on a sample of ``total`` scenarios that comes in chunks."""
         found: list[Measured] = []
-        for part in in_turn(self.on, chunks, min(AHEAD, passes.threads(self.threads))):
+        on = partial(self.on, baseline=baseline)
+        for part in in_turn(on, chunks, min(AHEAD, passes.threads(self.threads))):
             found.append(part)
             if report is not None:
                 report(sum(p.size for p in found), total)

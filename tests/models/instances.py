@@ -424,6 +424,7 @@ VARIATIONS: dict[str, Callable[[], Instance]] = {
     "lost and unaided": lambda: without_support(tiny_instance(Shape(scenarios=3))),
     "partly available": lambda: half_available(with_transfers(tiny_instance())),
     "must support": lambda: tiny_instance(must=frozenset({"mine"})),
+    "may not support": lambda: tiny_instance(never=frozenset({"plant"})),
     "benchmarks": lambda: with_benchmarks(tiny_instance(), names=("extraction",)),
     "benchmarks penalised": lambda: with_benchmarks(tiny_instance(), penalty=2.0),
     "payouts in the tail": lambda: with_payout_limit(rich(tiny_instance(ALL_KINDS)), 12.0),

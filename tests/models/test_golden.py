@@ -97,7 +97,11 @@ INSTANCES: dict[str, Callable[[], Instance]] = {
     "7b": lambda: _plant(tiny_instance(Shape(years=1, scenarios=1, kinds=KINDS))),
     "7c": lambda: with_payout_limit(_plant(tiny_instance(Shape(years=1, scenarios=1, kinds=KINDS))), size=3),
     "8a": lambda: _benchmarks(),
-    "8": lambda: _chain(tiny_instance(SMALL, max_project_share=0.4, max_country_share=0.6, must=frozenset({"mine"}))),
+    "8": lambda: _chain(
+        tiny_instance(
+            SMALL, max_project_share=0.4, max_country_share=0.6, must=frozenset({"mine"}), never=frozenset({"plant"})
+        )
+    ),
     "12a": lambda: with_stock(tiny_instance(Shape(regions=2, materials=2, years=1, scenarios=1))),
     "production": _rivals,
     "9": lambda: _chain(tiny_instance(SMALL)),

@@ -1,0 +1,78 @@
+"""Programmes that differ in their first stage alone: compiled once, recourse, data and cuts shared."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+
+from models import Instance
+from models.build import build_first_stage
+from portfolio.engine.assembled import Arrays, compile_instance, knapsacked
+from portfolio.engine.compile import compile_model
+from portfolio.engine.fingerprint import digest
+
+
+@dataclass(frozen=True)
+class Changes:
+    """What a study may change in the first stage of an instance; None leaves it as it is.
+
+    Attributes
+    ----------
+    budget : mapping, optional
+        Budget of every (member, window), USD M.
+    must, never : frozenset
+        Projects that have to be supported, or may not be, besides those of the instance.
+    cost_weight, cvar_weight, cvar_level : float, optional
+        Weights of the objective, level of its CVaR.
+    """
+
+    budget: Mapping[tuple[str, int], float] | None = None
+    must: frozenset[str] = frozenset()
+    never: frozenset[str] = frozenset()
+    cost_weight: float | None = None
+    cvar_weight: float | None = None
+    cvar_level: float | None = None
+
+    def of(self, instance: Instance) -> Instance:
+        """Return the instance changed."""
+        given = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in ("must", "never")}
+        return replace(
+            instance,
+            must=instance.must | self.must,
+            never=instance.never | self.never,
+            **{name: value for name, value in given.items() if value is not None},
+        )
+
+
+@dataclass(frozen=True)
+class Variation:
+    """An instance with its arrays; :meth:`changed` gives its variations at the price of their first stage."""
+
+    instance: Instance
+    arrays: Arrays
+
+    @staticmethod
+    def of(instance: Instance) -> Variation:
+        """Compile an instance."""
+        return Variation(instance, compile_instance(instance))
+
+    def changed(self, changes: Changes) -> Variation:
+        """Return a variation: its first stage compiled anew, all else as it was.
+
+        Columns stay the same, so budgets may only make options impossible, not bring back what was left out because no
+        budget let it through: begin with the loosest.
+        """
+        if changes == Changes():
+            return self
+        instance = changes.of(self.instance)
+        first = compile_model(build_first_stage(instance))
+        if first.columns != self.arrays.first.columns:
+            raise ValueError("a variation may change rows and costs of the first stage, not its columns")
+        programme = replace(
+            self.arrays.programme,
+            first=knapsacked(instance, first),
+            cvar_weight=instance.cvar_weight,
+            cvar_level=instance.cvar_level,
+            digest=lambda: digest(instance),
+        )
+        return Variation(instance, replace(self.arrays, programme=programme, first=first))
