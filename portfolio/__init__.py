@@ -9,6 +9,8 @@ The functions are those of the commands: :func:`init`, :func:`validate`, :func:`
 :func:`sampling`.
 :func:`replicate`, :func:`worth`, :func:`stress`, :func:`compare_runs`,
 :func:`workbook`.
+:func:`replicate`, :func:`worth`, :func:`stress`, :func:`regret`,
+:func:`pressure`.
 """
 
 from __future__ import annotations
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
         ComparedRuns,
         Evaluation,
         NoPortfolioError,
+        PricePressure,
+        Regret,
         Replications,
         Run,
         RunError,
@@ -32,6 +36,8 @@ if TYPE_CHECKING:
         engine_for,
         evaluate,
         init,
+        pressure,
+        regret,
         replicate,
         sampling,
         solve,
@@ -48,6 +54,8 @@ __all__ = [
     "ComparedRuns",
     "Evaluation",
     "NoPortfolioError",
+    "PricePressure",
+    "Regret",
     "Replications",
     "Run",
     "RunError",
@@ -61,6 +69,8 @@ __all__ = [
     "engine_for",
     "evaluate",
     "init",
+    "pressure",
+    "regret",
     "replicate",
     "sampling",
     "solve",

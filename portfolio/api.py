@@ -28,6 +28,8 @@ from portfolio.report.errors import RunError, UsageError
 from portfolio.report.evaluation import Evaluation
 from portfolio.report.folder import OutputError
 from portfolio.report.headline import build_headline, caveats
+from portfolio.report.pressure import PricePressure
+from portfolio.report.regret import Regret
 from portfolio.report.replications import Replications
 from portfolio.report.resume import Keeping, check_out
 from portfolio.report.run import Run, write_run
@@ -42,6 +44,8 @@ from portfolio.scenarios.drivers import Drivers
 from portfolio.scenarios.sampling import sample
 from portfolio.studies.compare_runs import compare_runs as put_side_by_side
 from portfolio.studies.out_of_sample import SCENARIOS, out_of_sample
+from portfolio.studies.pressure import pressure
+from portfolio.studies.regret import regret
 from portfolio.studies.replications import replicate
 from portfolio.studies.sampling import sampling
 from portfolio.studies.stability import stability
@@ -56,6 +60,8 @@ __all__ = [
     "InternalError",
     "NoPortfolioError",
     "OutputError",
+    "PricePressure",
+    "Regret",
     "Replications",
     "Run",
     "RunError",
@@ -69,6 +75,8 @@ __all__ = [
     "engine_for",
     "evaluate",
     "init",
+    "pressure",
+    "regret",
     "replicate",
     "sampling",
     "solve",

@@ -21,6 +21,8 @@ from portfolio.commands.compare_runs import compare_runs
 from portfolio.commands.console import as_json_text, complain, debug_option, render, say
 from portfolio.commands.evaluate import evaluate
 from portfolio.commands.options import set_option
+from portfolio.commands.pressure import pressure
+from portfolio.commands.regret import regret
 from portfolio.commands.replicate import replicate
 from portfolio.commands.sampling import sampling
 from portfolio.commands.stability import stability
@@ -94,6 +96,8 @@ def main() -> None:
     portfolio sampling inputs/eu_japan_ree   do scenarios follow the parameters?
     portfolio compare-runs results/A results/B   what moved between two runs?
     portfolio workbook results/RUN           its tables as an Excel workbook
+    portfolio regret results/RUN             what if the hazard rates are others?
+    portfolio pressure results/RUN           what if its supply presses prices?
     portfolio init mycase                    a copy of it to change
     portfolio validate mycase                is it sound?
 
@@ -342,6 +346,8 @@ def _standing(step: Step) -> str:
 
 main.add_command(compare_runs)
 main.add_command(evaluate)
+main.add_command(pressure)
+main.add_command(regret)
 main.add_command(replicate)
 main.add_command(sampling)
 main.add_command(stability)
