@@ -4,13 +4,7 @@
 >>> run = portfolio.solve("inputs/tiny")
 >>> run.portfolio  # who funds what, a pandas table
 
-The functions are those of the commands: :func:`init`, :func:`validate`, :func:`solve`, :func:`evaluate`,
-:func:`replicate`, :func:`worth`, :func:`stress`, :func:`stability`,
-:func:`sampling`.
-:func:`replicate`, :func:`worth`, :func:`stress`, :func:`compare_runs`,
-:func:`workbook`.
-:func:`replicate`, :func:`worth`, :func:`stress`, :func:`regret`,
-:func:`pressure`.
+The functions are those of the commands: a function of the same name for each, ``compare_runs`` for ``compare-runs``.
 """
 
 from __future__ import annotations
