@@ -35,6 +35,11 @@ class Seen:
     names: tuple[str, ...]
     groups: tuple[str, ...]
 
+    @property
+    def columns(self) -> list[Array]:
+        """Values of each feature, (N,)."""
+        return list(self.values.T)
+
 
 def seen(case: Case, drivers: Drivers, until: int, committed: Collection[str] = ()) -> Seen:
     """Return what is known at the start of year ``until``.

@@ -14,9 +14,9 @@ from models import Decision
 from portfolio.assemble.supply import stock_cost
 from portfolio.case.records import Case
 from portfolio.engine.programme import Array
-from portfolio.finance.closing import assumed_public_loan, success_probability
+from portfolio.finance.closing import assumed_public_loan, lost_before, success_probability
 from portfolio.finance.ledger import Position, commitment, deals, ledger, position_flows
-from portfolio.finance.simulate import built, lost_before
+from portfolio.finance.simulate import built
 from portfolio.scenarios.drivers import Drivers
 from portfolio.scenarios.sampling import sample
 from portfolio.studies.offers import NAME, Bench, Offer, Package, Trial

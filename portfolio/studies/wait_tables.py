@@ -131,8 +131,7 @@ def features(known: Mapping[str, tuple[Seen, Integers]]) -> pd.DataFrame:
     """Mean of every feature that varies, in every cluster and in the whole sample."""
     rows = []
     for name, (seen, labels) in known.items():
-        for f, feature in enumerate(seen.names):
-            values = seen.values[:, f]
+        for f, (feature, values) in enumerate(zip(seen.names, seen.columns, strict=True)):
             if values.std() <= 0:
                 continue
             for c in np.unique(labels):

@@ -1,4 +1,4 @@
-"""The commands alliance and termsheet: what they print and write, exit codes, Ctrl-C."""
+"""The commands alliance, termsheet and wait: what they print and write, exit codes, Ctrl-C."""
 
 from __future__ import annotations
 
@@ -100,3 +100,34 @@ class TestTermsheet:
         found = run("termsheet", "results/mine", "mime")
         assert found.exit_code == 2
         assert "one of mine, plant" in found.stderr
+
+
+class TestWait:
+    ASKED = ("wait", "mycase", "--scenarios", "4", "--gap", "0.01", "--fresh", "20", "--clusters", "2")
+
+    def test_by_default(self, home: Path) -> None:
+        found = run(*self.ASKED)
+        assert found.exit_code == 0, found.output
+        assert "What is gained by" in found.stdout
+        assert "Folder: results/mycase-wait" in found.stdout
+        assert max(map(len, found.stdout.splitlines())) <= 100
+        assert found.stderr == ""
+        assert (home / "results" / "mycase-wait" / "policies.csv").exists()
+
+    def test_json(self, home: Path) -> None:
+        record = json.loads(run(*self.ASKED, "--json", "--out", "here").stdout)
+        assert record["known_until"] == 2028
+        assert (home / "here" / "study.json").exists()
+
+    def test_interrupted(self, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        def stop(*_: object, **__: object) -> object:
+            raise KeyboardInterrupt
+
+        monkeypatch.setattr(points, "_solve", stop)
+        assert run(*self.ASKED, "--out", "here").exit_code == 130
+        assert not (home / "here").exists()
+
+    def test_a_tail_does_not_split(self) -> None:
+        found = run(*self.ASKED, "--set", "risk.cvar_weight=0.5")
+        assert found.exit_code == 2
+        assert "risk.cvar_weight=0" in found.stderr

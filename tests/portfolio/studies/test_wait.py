@@ -110,8 +110,9 @@ class TestPolicies:
         one = replace(one, members=tuple(replace(m, liquidity_line_usd_m=lines[m.member]) for m in one.members))
         run = portfolio.solve(one, gap=1e-4)
         mine = found.table.set_index("policy").loc["now"]
-        assert mine["bound"] <= run.solution.objective + 1e-6
-        assert run.solution.bound <= mine["objective"] + 1e-6
+        # What is frozen at nothing has room for a speck (8b), which is worth as much.
+        assert mine["bound"] <= run.solution.objective * (1 + 1e-6)
+        assert run.solution.bound <= mine["objective"] * (1 + 1e-6)
 
     def test_in_sample_by_another_route(self, ready: Prepared) -> None:
         """Waiting: the clusters' programmes one by one, weighed by their scenarios."""
@@ -125,7 +126,7 @@ class TestPolicies:
             part = replace(instance, scenarios=instance.scenarios.take(rows), frozen=Frozen(frozenset({2027})))
             total += rows.size / 8 * ExtensiveForm().solve(part, LIMITS).objective
         made = wait(risky_case(), **ASKED).table.set_index("policy").loc["waiting"]
-        assert made["bound"] - 1e-6 <= total <= made["objective"] + 1e-6
+        assert made["bound"] * (1 - 1e-6) <= total <= made["objective"] * (1 + 1e-6)
 
     def test_fresh_scenarios_under_the_plan_of_their_cluster(self, monkeypatch: pytest.MonkeyPatch) -> None:
         answers, usual = {}, points._answer
