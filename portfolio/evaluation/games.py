@@ -117,6 +117,20 @@ def excess(worths: Worths, split: Mapping[str, Array]) -> dict[Coalition, Array]
     }
 
 
+def excess_bracket(least: Worths, most: Worths, orders: Orders, coalition: Coalition) -> tuple[float, float]:
+    """Least and most the excess of a coalition under the Shapley split may be, worths known between limits.
+
+    The excess is linear in the worths; each counts once, with all that it has in the coalition's worth and in the split.
+    """
+    weight: dict[Coalition, float] = {coalition: 1.0, frozenset(): -1.0}
+    for p in coalition:
+        for s, part in _parts(orders, p).items():
+            weight[s | {p}] = weight.get(s | {p}, 0.0) - part
+            weight[s] = weight.get(s, 0.0) + part
+    ends = [(w * float(least[s]), w * float(most[s])) for s, w in weight.items()]
+    return sum(min(pair) for pair in ends), sum(max(pair) for pair in ends)
+
+
 def joining(worths: Worths) -> Iterator[tuple[Coalition, Coalition, Array]]:
     """Pairs of coalitions without a common player, and what they gain by joining: v(S + T) - v(S) - v(T) + v(nobody).
 

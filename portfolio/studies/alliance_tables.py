@@ -13,7 +13,7 @@ from scipy import stats
 
 from portfolio.case.records import Case
 from portfolio.engine.programme import Array
-from portfolio.evaluation.games import Coalition, Orders, bracket, excess, joining, shapley
+from portfolio.evaluation.games import Coalition, Orders, bracket, excess, excess_bracket, joining, shapley
 from portfolio.evaluation.intervals import Interval
 from portfolio.studies.differences import Weights, fresh, interval, objective_parts, paid
 from portfolio.studies.points import Answer
@@ -256,14 +256,12 @@ def _order_limits(found: Funds, member: str) -> tuple[float, float]:
 def core(found: Funds) -> pd.DataFrame:
     """Whether a coalition would have more apart than the Shapley split gives it; objections are above 0."""
     split = shapley(found.worths, found.arrivals)
-    limits = bracket(found.least, found.most, found.arrivals)
     nobody = frozenset[str]()
     rows = []
     known = {s: w for s, w in found.worths.items() if not s or s in found.least}
     for s, over in excess(known, split).items():
         between = found.interval(over)
-        least = float(found.least[s] - found.most[nobody]) - sum(limits[p][1] for p in s)
-        most = float(found.most[s] - found.least[nobody]) - sum(limits[p][0] for p in s)
+        least, most = excess_bracket(found.least, found.most, found.arrivals, s)
         allotted = np.asarray(sum(split[p] for p in sorted(s)))
         rows.append(
             {

@@ -187,11 +187,11 @@ def _row(bench: Bench, offer: Offer, ask: Ask) -> dict[str, Any]:
 
 
 def recommended(rows: Sequence[dict[str, Any]], least: str) -> dict[str, Any] | None:
-    """The working offer with the least public money (then strike, share, term), or the least strike (then money).
+    """The working offer with the least public money (then charge, strike, share, term), or the least strike.
 
     Where none works, of those that survive: what budgets, lines or caps do not let through yet.
     """
-    order = ("public_money_usd_m", "guaranteed_usd_m", "strike_usd_kg", "share", "term_y")
+    order = ("public_money_usd_m", "charge_usd_m", "strike_usd_kg", "share", "term_y")
     order = order if least == "money" else ("strike_usd_kg", "share", *order[:2], "term_y")
     works = [row for row in rows if row["works"]] or [row for row in rows if row["survives"]]
     return min(works, key=lambda row: tuple(row[name] or 0.0 for name in order)) if works else None

@@ -127,7 +127,8 @@ class TestWait:
         assert run(*self.ASKED, "--out", "here").exit_code == 130
         assert not (home / "here").exists()
 
-    def test_a_tail_does_not_split(self) -> None:
+    def test_a_tail_does_not_split(self, home: Path) -> None:
+        assert (home / "mycase").exists()
         found = run(*self.ASKED, "--set", "risk.cvar_weight=0.5")
         assert found.exit_code == 2
         assert "risk.cvar_weight=0" in found.stderr

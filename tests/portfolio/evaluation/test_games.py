@@ -8,7 +8,7 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from portfolio.evaluation.games import Coalition, Orders, bracket, excess, joining, shapley
+from portfolio.evaluation.games import Coalition, Orders, bracket, excess, excess_bracket, joining, shapley
 
 
 def game(players: str, worth: Callable[[Coalition], float]) -> dict[Coalition, np.ndarray]:
@@ -108,6 +108,11 @@ class TestAxioms:
         found, limits = shapley(worths, exact("wxyz")), bracket(least, most, exact("wxyz"))
         for p in "wxyz":
             assert limits[p][0] <= float(found[p]) <= limits[p][1]
+        over = excess(worths, found)
+        for s in over:
+            low, high = excess_bracket(least, most, exact("wxyz"), s)
+            assert low <= float(over[s]) <= high
+            assert excess_bracket(worths, worths, exact("wxyz"), s) == pytest.approx((float(over[s]),) * 2)
         same = bracket(worths, worths, exact("wxyz"))
         assert same["x"] == pytest.approx((float(found["x"]),) * 2)
 
@@ -117,3 +122,12 @@ def test_joining() -> None:
     assert min(float(x) for _, _, x in joining(game("lrq", gloves))) == 0
     rivals = list(joining(game("ab", lambda s: {0: 0.0, 1: 3.0, 2: 4.0}[len(s)])))
     assert [(sorted(a), sorted(b), float(x)) for a, b, x in rivals] == [(["a"], ["b"], -2.0)]
+
+
+def test_two_players_object_alike() -> None:
+    """Both excesses are half of what is lost by joining, and so are their limits."""
+    worths = game("ab", lambda s: {0: 0.0, 1: 3.0, 2: 4.0}[len(s)])
+    least, most = ({s: w + d for s, w in worths.items()} for d in (np.array(-0.1), np.array(0.2)))
+    one, other = (excess_bracket(least, most, exact("ab"), frozenset(p)) for p in "ab")
+    assert one == pytest.approx(other)
+    assert one[0] < 1.0 < one[1]
