@@ -39,6 +39,18 @@ def read_case(path: str | PathLike[str], overrides: Sequence[str] = ()) -> Case:
     CaseError
         With every problem of the case.
     """
+    (found,) = read_cases(path, [overrides])
+    return found
+
+
+def read_cases(path: str | PathLike[str], variants: Sequence[Sequence[str]]) -> list[Case]:
+    """Read and validate a case folder under several lists of overrides; the files are read once.
+
+    Raises
+    ------
+    CaseError
+        With every problem of every variant, each once.
+    """
     folder = Path(path)
     if not folder.is_dir():
         remedy = "give the folder that holds case.toml"
@@ -49,14 +61,17 @@ def read_case(path: str | PathLike[str], overrides: Sequence[str] = ()) -> Case:
             remedy += "; `portfolio init` makes one"
         raise CaseError([Problem(str(folder), None, None, None, why, remedy)])
     files, problems = read_folder(folder)
-    files, found = apply_overrides(files, overrides)
-    problems += found
-    draft, found = make_draft(files)
-    problems += found
-    problems += validate(draft)
+    drafts = []
+    for overrides in variants:
+        changed, found = apply_overrides(files, overrides)
+        problems += found
+        draft, found = make_draft(changed)
+        problems += found
+        problems += validate(draft)
+        drafts.append(draft)
     if problems:
         raise CaseError(_ordered(problems))
-    return _build(draft)
+    return [_build(draft) for draft in drafts]
 
 
 def _ordered(problems: Iterable[Problem]) -> list[Problem]:
