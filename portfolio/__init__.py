@@ -5,7 +5,8 @@
 >>> run.portfolio  # who funds what, a pandas table
 
 The functions are those of the commands: :func:`init`, :func:`validate`, :func:`solve`, :func:`evaluate`,
-:func:`replicate`, :func:`worth`, :func:`stress`.
+:func:`replicate`, :func:`worth`, :func:`stress`,
+:func:`sweep`.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
         RunError,
         Step,
         Stress,
+        Study,
         Worth,
         engine_for,
         evaluate,
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
         replicate,
         solve,
         stress,
+        sweep,
         validate,
         worth,
     )
@@ -42,6 +45,7 @@ __all__ = [
     "RunError",
     "Step",
     "Stress",
+    "Study",
     "Worth",
     "__version__",
     "engine_for",
@@ -50,6 +54,7 @@ __all__ = [
     "replicate",
     "solve",
     "stress",
+    "sweep",
     "validate",
     "worth",
 ]

@@ -21,6 +21,7 @@ from portfolio.commands.console import as_json_text, complain, debug_option, ren
 from portfolio.commands.evaluate import evaluate
 from portfolio.commands.replicate import replicate
 from portfolio.commands.stress import stress
+from portfolio.commands.sweep import sweep
 from portfolio.commands.worth import worth
 
 if TYPE_CHECKING:
@@ -95,6 +96,7 @@ def main() -> None:
     portfolio replicate results/RUN          how far is it from the best there is?
     portfolio worth results/RUN              what are stochastics worth to it?
     portfolio stress results/RUN             what if an embargo comes on top?
+    portfolio sweep CASE --vary NAME=A:B:N   what moves the answers?
     portfolio init mycase                    a copy of it to change
     portfolio validate mycase                is it sound?
 
@@ -324,6 +326,7 @@ def _standing(step: Step) -> str:
 main.add_command(evaluate)
 main.add_command(replicate)
 main.add_command(stress)
+main.add_command(sweep)
 main.add_command(worth)
 
 if __name__ == "__main__":

@@ -146,7 +146,7 @@ def _swept(ask: Ask, terms: Terms, clock: Clock, out: str | PathLike[str] | None
     with clock.phase("checking points"):
         board.add([nothing, *design.rows], "design")
     count, how = size(ask.design, ask.varied, ask.samples)
-    clock.tell(Step(f"design {ask.design}: {how} = {count:,} points, {board.due:,} different cases to solve"))
+    clock.tell(Step(f"Design {ask.design}: {how} = {count:,} rows, {board.due:,} cases to solve.", notice=True))
     board.solve()
     base = tuple(v.in_case(case) for v in ask.varied)
     along = lines(design.rows, ask.varied, base) if ask.design in ("grid", "oat") else []

@@ -13,6 +13,7 @@ import numpy as np
 
 from portfolio.case.overrides import column_of
 from portfolio.case.parsing import CellError, parse_number
+from portfolio.case.problems import CaseError
 from portfolio.case.records import Case
 from portfolio.case.schema import Column
 from portfolio.case.settings import SECTIONS
@@ -106,14 +107,14 @@ def take_apart(texts: Sequence[str]) -> tuple[Varied, ...]:
     ------
     UsageError
         Naming every text that is wrong, and why.
-    CaseError
-        Where a case has no such place.
     """
     found: list[Varied] = []
     wrong = []
     for text in texts:
         try:
             found.append(_one(text))
+        except CaseError as fault:
+            wrong += [f"--vary {text}: {p.why}; {p.remedy}" for p in fault.problems]
         except ValueError as fault:
             wrong.append(f"--vary {text}: {fault}")
     names = [v.place for v in found]
