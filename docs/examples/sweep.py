@@ -20,12 +20,14 @@ def main() -> None:
         scenarios=scenarios,
         fresh=100,
     )
-    print(tornado.tables["tornado"][["number", "value", "change", "change_low", "change_high", "told"]].to_string())
+    sys.stdout.write(
+        tornado.tables["tornado"][["number", "value", "change", "change_low", "change_high", "told"]].to_string() + "\n"
+    )
     budgets = portfolio.sweep(
         case, vary=["budgets.budget_usd_m*=0.5:1.5:5"], refine=3, scenarios=scenarios, fresh=0, gap=0.001
     )
-    print(budgets.table[["budgets.budget_usd_m*", "objective", "bound", "supported"]].to_string())
-    print(budgets.tables["switches"][["low", "high", "enters", "leaves", "verdict"]].to_string())
+    sys.stdout.write(budgets.table[["budgets.budget_usd_m*", "objective", "bound", "supported"]].to_string() + "\n")
+    sys.stdout.write(budgets.tables["switches"][["low", "high", "enters", "leaves", "verdict"]].to_string() + "\n")
 
 
 if __name__ == "__main__":

@@ -56,8 +56,10 @@ def sweep(ctx: click.Context, /, case: Path, out: Path | None, as_json: bool, **
 
     \b
     portfolio sweep CASE --vary 'budgets.budget_usd_m*=0.5:2:7' --refine 3
-    portfolio sweep CASE --vary 'hazards.rate*=0.5:2' --vary 'projects.capex_usd_m*=0.8:1.3' --design oat
-    portfolio sweep CASE --vary 'hazards.rate*=0.5:2' --vary objective.cost_weight=0:0.1 --design sobol
+    portfolio sweep CASE --design oat --vary 'hazards.rate*=0.5:2' \\
+        --vary 'projects.capex_usd_m*=0.8:1.3'
+    portfolio sweep CASE --design sobol --vary 'hazards.rate*=0.5:2' \\
+        --vary objective.cost_weight=0:0.1
 
     All points are checked before any is solved, and share their random numbers. A grid and one number at a time also
     say between which values projects enter or leave. Finished points are kept in OUT.pieces until all are done; after

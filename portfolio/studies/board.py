@@ -42,11 +42,12 @@ class Board:
     ----------
     read : callable
         Gives the cases of rows, all of them checked.
-    desk : Desk
+    desk : Desk, optional
+        Where points are solved; it comes after the first rows are checked, since it writes to disk.
     """
 
     read: Callable[[Sequence[Row]], list[Case]]
-    desk: Desk
+    desk: Desk | None = None
     _families: Families = field(default_factory=Families)
     _rows: dict[Row, _Place] = field(default_factory=dict)
     _cases: dict[str, _Place] = field(default_factory=dict)
@@ -104,6 +105,8 @@ class Board:
         """Answers to points; the case itself always comes first, so that all learn from the same one."""
         if not points:
             return []
+        if self.desk is None:
+            raise ValueError("there is no desk to solve points at")
         if points[0].name == BASE:
             return self.desk.solve(points)
         base = next(iter(self._cases.values()))

@@ -137,14 +137,14 @@ def sweep(
 def _swept(ask: Ask, terms: Terms, clock: Clock, out: str | PathLike[str] | None, read: Read) -> Study:
     """Do all rounds: the design, the brackets halved, the trials at neighbours."""
     nothing: Row = (None,) * len(ask.varied)
+    board = Board(read)
     with clock.phase("reading"):
         (case,) = read([nothing])
     seed = digest(case.settings.sampling.seed, "sweep") % SEEDS
     design = make(ask.design, ask.varied, ask.samples, seed)
-    desk = Desk.of(out, terms, clock, "sweep", case, ask)
-    board = Board(read, desk)
     with clock.phase("checking points"):
         board.add([nothing, *design.rows], "design")
+    desk = board.desk = Desk.of(out, terms, clock, "sweep", case, ask)
     count, how = size(ask.design, ask.varied, ask.samples)
     clock.tell(Step(f"Design {ask.design}: {how} = {count:,} rows, {board.due:,} cases to solve.", notice=True))
     board.solve()

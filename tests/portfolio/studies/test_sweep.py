@@ -62,9 +62,13 @@ class TestSwitchingValues:
             assert float(switch["low"]) < value <= float(switch["high"])
             assert float(switch["high"]) - float(switch["low"]) == pytest.approx(10 / 2**6)
             assert switch["verdict"] == "switch"
-            assert switch["high_at_low_worse_by"] == np.inf
         assert (first["enters"], first["leaves"]) == ("MINE;SEPAR", "")
         assert (second["enters"], second["leaves"]) == ("INTEG", "MINE;SEPAR")
+        assert first["high_at_low_worse_by"] == np.inf
+        # Just below 53.333 INTEG can be had with less of the offtake, as the page says: o = (budgets - 104.8) / 12.8.
+        o = (2 * float(second["low"]) - 104.8) / 12.8
+        integ = 1200 - 2 * (280 + 240 * o) + 0.01 * (0.5 * 104.919 + 8 * (0.6 - o) + 12 * o)
+        assert second["high_at_low_worse_by"] == pytest.approx(integ - 570.4153, abs=1e-3)
         assert first["low_at_high_worse_by"] == pytest.approx(1200 - 570.4153, abs=1e-3)
 
     def test_objectives_are_those_of_the_page(self) -> None:
