@@ -282,9 +282,13 @@ _PREPARED: list[tuple[Case, Prepared]] = []
 
 def prepared(case: Case) -> Prepared:
     """Return a case prepared, as it was left by the point before where that had the same."""
-    if not _PREPARED or _PREPARED[0][0] != case:
-        _PREPARED[:] = [(case, Prepared.of(case))]
-    return _PREPARED[0][1]
+    for held, ready in list(_PREPARED):
+        if held == case:
+            return ready
+    # What is returned is never read from the list again: workers of a cluster may be threads of one process.
+    ready = Prepared.of(case)
+    _PREPARED[:] = [(case, ready)]
+    return ready
 
 
 def _solve(
