@@ -185,8 +185,19 @@ class Prepared:
         return engine.solve(varied.instance, limits)
 
 
-def solve_points(points: Sequence[Point], terms: Terms, pieces: Pieces, clock: Clock) -> list[Answer]:
+@dataclass
+class Lessons:
+    """The first point as solved last, by hash: its piece and what it teaches. Rounds of a study share one."""
+
+    held: tuple[str, dict[str, Any], Learned | None] | None = None
+
+
+def solve_points(
+    points: Sequence[Point], terms: Terms, pieces: Pieces, clock: Clock, lessons: Lessons | None = None
+) -> list[Answer]:
     """Solve and measure points, those that are not kept; the first one before the others, which learn from it.
+
+    With ``lessons`` the first point is not solved again where an earlier round had the same.
 
     Raises
     ------
@@ -208,11 +219,11 @@ def solve_points(points: Sequence[Point], terms: Terms, pieces: Pieces, clock: C
     teacher = None
     if due:
         clock.tell(Step("solving points", len(points) - len(due), len(points)))
-        lesson = hashes[points[0].name] + mark(terms)
-        if not _TAUGHT or _TAUGHT[0][0] != lesson:
-            # Solved again where another process solved it: what it teaches is not kept, and is the same every time.
-            _TAUGHT[:] = [(lesson, *_solve(points[0], terms, None, learn=True))]
-        _, found, teacher = _TAUGHT[0]
+        lesson, memory = hashes[points[0].name] + mark(terms), lessons or Lessons()
+        if memory.held is None or memory.held[0] != lesson:
+            # Solved again where it is kept but others are not: what it teaches is not kept, and is the same every time.
+            memory.held = (lesson, *_solve(points[0], terms, None, learn=True))
+        _, found, teacher = memory.held
         keep(points[0].name, found)
     rest = [p for p in due if p is not points[0]]
     for name, found in _side_by_side(rest, terms, teacher):
@@ -272,9 +283,6 @@ def _workers(terms: Terms) -> Iterator[None]:
 def _named(point: Point, terms: Terms, teacher: Learned | None) -> tuple[str, dict[str, Any]]:
     return point.name, _solve(point, terms, teacher)[0]
 
-
-_TAUGHT: list[tuple[str, dict[str, Any], Learned | None]] = []
-"""The first point solved last in this process, by hash: its piece and what it teaches. Rounds of a study share it."""
 
 _PREPARED: list[tuple[Case, Prepared]] = []
 """The case prepared last in this process: points with the same case come one after the other."""

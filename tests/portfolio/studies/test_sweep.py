@@ -229,7 +229,6 @@ class TestPoints:
         assert not out.exists()
         assert Pieces(pieces_of(out), "").count == 3
         monkeypatch.setattr(Pieces, "put", put)
-        points._TAUGHT.clear()
         solved: list[str] = []
         solve = points._solve
 
