@@ -7,6 +7,8 @@
 The functions are those of the commands: :func:`init`, :func:`validate`, :func:`solve`, :func:`evaluate`,
 :func:`replicate`, :func:`worth`, :func:`stress`,
 :func:`sweep`.
+:func:`replicate`, :func:`worth`, :func:`stress`, :func:`make_report`.
+The functions are those of the commands: a function of the same name for each, ``compare_runs`` for ``compare-runs``.
 """
 
 from __future__ import annotations
@@ -15,47 +17,73 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from portfolio.api import (
+        ComparedRuns,
         Evaluation,
         NoPortfolioError,
+        PricePressure,
+        Regret,
         Replications,
+        Report,
         Run,
         RunError,
+        Sampling,
+        Stability,
         Step,
         Stress,
         Study,
         Worth,
+        compare_runs,
         engine_for,
         evaluate,
         init,
+        make_report,
+        pressure,
+        regret,
         replicate,
+        sampling,
         solve,
+        stability,
         stress,
         sweep,
         validate,
+        workbook,
         worth,
     )
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "ComparedRuns",
     "Evaluation",
     "NoPortfolioError",
+    "PricePressure",
+    "Regret",
     "Replications",
+    "Report",
     "Run",
     "RunError",
+    "Sampling",
+    "Stability",
     "Step",
     "Stress",
     "Study",
     "Worth",
     "__version__",
+    "compare_runs",
     "engine_for",
     "evaluate",
     "init",
+    "make_report",
+    "pressure",
+    "regret",
     "replicate",
+    "sampling",
     "solve",
+    "stability",
     "stress",
     "sweep",
     "validate",
+    "workbook",
     "worth",
 ]
 
