@@ -5,6 +5,8 @@
 >>> run.portfolio  # who funds what, a pandas table
 
 The functions are those of the commands: :func:`init`, :func:`validate`, :func:`solve`, :func:`evaluate`,
+:func:`replicate`, :func:`worth`, :func:`stress`,
+:func:`sweep`.
 :func:`replicate`, :func:`worth`, :func:`stress`, :func:`make_report`.
 The functions are those of the commands: a function of the same name for each, ``compare_runs`` for ``compare-runs``.
 """
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
         Stability,
         Step,
         Stress,
+        Study,
         Worth,
         alliance,
         compare_runs,
@@ -43,6 +46,7 @@ if TYPE_CHECKING:
         stability,
         stress,
         termsheet,
+        sweep,
         validate,
         wait,
         workbook,
@@ -65,6 +69,7 @@ __all__ = [
     "Stability",
     "Step",
     "Stress",
+    "Study",
     "Worth",
     "__version__",
     "alliance",
@@ -81,6 +86,7 @@ __all__ = [
     "stability",
     "stress",
     "termsheet",
+    "sweep",
     "validate",
     "wait",
     "workbook",

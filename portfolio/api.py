@@ -38,6 +38,7 @@ from portfolio.report.sampling import Sampling
 from portfolio.report.stability import Stability
 from portfolio.report.steps import Clock, Step, StepCall
 from portfolio.report.stress import Stress
+from portfolio.report.study import Study
 from portfolio.report.tables import charges, full_ledger, limits_table, portfolio_table, projects_table, suppliers_table
 from portfolio.report.workbook import workbook_of, write_workbook
 from portfolio.report.worth import Worth
@@ -54,6 +55,7 @@ from portfolio.studies.stability import stability
 from portfolio.studies.stress import STRESSED, Ask, stress_test
 from portfolio.studies.termsheet import termsheet
 from portfolio.studies.wait import wait
+from portfolio.studies.sweep import sweep
 from portfolio.studies.worth import worth
 
 __all__ = [
@@ -74,6 +76,7 @@ __all__ = [
     "Stability",
     "Step",
     "Stress",
+    "Study",
     "UsageError",
     "Worth",
     "alliance",
@@ -90,6 +93,7 @@ __all__ = [
     "stability",
     "stress",
     "termsheet",
+    "sweep",
     "validate",
     "wait",
     "workbook",

@@ -31,6 +31,7 @@ from portfolio.commands.stability import stability
 from portfolio.commands.stress import stress
 from portfolio.commands.termsheet import termsheet
 from portfolio.commands.wait import wait
+from portfolio.commands.sweep import sweep
 from portfolio.commands.workbook import workbook
 from portfolio.commands.worth import worth
 
@@ -99,6 +100,7 @@ def main() -> None:
     portfolio termsheet results/RUN PROJECT  which terms keep it alive?
     portfolio wait CASE                      what is deciding now worth, what waiting?
     portfolio alliance CASE                  what do members gain by a joint fund?
+    portfolio sweep CASE --vary NAME=A:B:N   what moves the answers?
     portfolio report results/RUN             its page again, its charts as files
     portfolio stability results/RUN          does it depend on which scenarios were drawn?
     portfolio sampling inputs/eu_japan_ree   do scenarios follow the parameters?
@@ -364,6 +366,7 @@ main.add_command(stability)
 main.add_command(stress)
 main.add_command(termsheet)
 main.add_command(wait)
+main.add_command(sweep)
 main.add_command(workbook)
 main.add_command(worth)
 

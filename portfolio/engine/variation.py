@@ -24,11 +24,16 @@ class Changes:
         Projects that have to be supported, or may not be, besides those of the instance.
     cost_weight, cvar_weight, cvar_level : float, optional
         Weights of the objective, level of its CVaR.
+<<<<<<< HEAD
     outside : frozenset
         Members that commit nothing (8b): their budgets are nothing, and instruments' fixed costs are borne by the
         others, as in a case without their budgets.
     frozen : Frozen, optional
         Windows whose commitments are given (8b).
+=======
+    cost_key, fixed_cost, min_ticket, liquidity, admin_usd_m, max_project_share, max_country_share : optional
+        Fields of the instance of the same name.
+>>>>>>> main
     """
 
     budget: Mapping[tuple[str, int], float] | None = None
@@ -37,8 +42,18 @@ class Changes:
     cost_weight: float | None = None
     cvar_weight: float | None = None
     cvar_level: float | None = None
+<<<<<<< HEAD
     outside: frozenset[str] = frozenset()
     frozen: Frozen | None = None
+=======
+    cost_key: Mapping[tuple[str, str], float] | None = None
+    fixed_cost: Mapping[str, float] | None = None
+    min_ticket: Mapping[str, float] | None = None
+    liquidity: Mapping[str, float] | None = None
+    admin_usd_m: float | None = None
+    max_project_share: float | None = None
+    max_country_share: float | None = None
+>>>>>>> main
 
     def of(self, instance: Instance) -> Instance:
         """Return the instance changed."""
@@ -78,8 +93,8 @@ class Variation:
     def changed(self, changes: Changes) -> Variation:
         """Return a variation: its first stage compiled anew, all else as it was.
 
-        Columns stay the same, so budgets may only make options impossible, not bring back what was left out because no
-        budget let it through: begin with the loosest.
+        Columns stay the same, so budgets and lines may only make options impossible, not bring back what was left out
+        because no budget let it through: begin with the loosest.
         """
         if changes == Changes():
             return self

@@ -120,7 +120,7 @@ def excess(worths: Worths, split: Mapping[str, Array]) -> dict[Coalition, Array]
 def excess_bracket(least: Worths, most: Worths, orders: Orders, coalition: Coalition) -> tuple[float, float]:
     """Least and most the excess of a coalition under the Shapley split may be, worths known between limits.
 
-    The excess is linear in the worths; each counts once, with all that it has in the coalition's worth and in the split.
+    The excess is linear in the worths; each counts once, in the coalition's worth and in the split together.
     """
     weight: dict[Coalition, float] = {coalition: 1.0, frozenset(): -1.0}
     for p in coalition:

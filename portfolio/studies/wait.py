@@ -217,6 +217,12 @@ def _caveats(
             f"Scenarios in the smallest cluster: {least}. What is adapted to so few fits their luck: in sample that "
             "can only look better; go by the fresh scenarios."
         )
+    usual = answers["plan"].decision
+    adapted = [a.decision for name, a in answers.items() if name.startswith("adapted-")]
+    if usual is not None and all(d is not None and d.share == usual.share for d in adapted):
+        notes.append(
+            "In no cluster anything better than the plan was found within the gap asked for; a smaller --gap looks on."
+        )
     missing = [name for name, a in answers.items() if a.decision is None]
     if missing:
         notes.append(f"No portfolio was found for {', '.join(missing)}; policies with them are left out.")
