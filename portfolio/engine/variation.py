@@ -24,16 +24,13 @@ class Changes:
         Projects that have to be supported, or may not be, besides those of the instance.
     cost_weight, cvar_weight, cvar_level : float, optional
         Weights of the objective, level of its CVaR.
-<<<<<<< HEAD
     outside : frozenset
         Members that commit nothing (8b): their budgets are nothing, and instruments' fixed costs are borne by the
         others, as in a case without their budgets.
     frozen : Frozen, optional
         Windows whose commitments are given (8b).
-=======
     cost_key, fixed_cost, min_ticket, liquidity, admin_usd_m, max_project_share, max_country_share : optional
         Fields of the instance of the same name.
->>>>>>> main
     """
 
     budget: Mapping[tuple[str, int], float] | None = None
@@ -42,10 +39,8 @@ class Changes:
     cost_weight: float | None = None
     cvar_weight: float | None = None
     cvar_level: float | None = None
-<<<<<<< HEAD
     outside: frozenset[str] = frozenset()
     frozen: Frozen | None = None
-=======
     cost_key: Mapping[tuple[str, str], float] | None = None
     fixed_cost: Mapping[str, float] | None = None
     min_ticket: Mapping[str, float] | None = None
@@ -53,7 +48,6 @@ class Changes:
     admin_usd_m: float | None = None
     max_project_share: float | None = None
     max_country_share: float | None = None
->>>>>>> main
 
     def of(self, instance: Instance) -> Instance:
         """Return the instance changed."""

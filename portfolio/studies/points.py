@@ -77,26 +77,19 @@ class Point:
 
     Points of a study have different names. Points with the same case are assembled and compiled once, so that what
     ``changes`` can say is better said there than in the case. ``baseline`` says whether the world without the fund is
-<<<<<<< HEAD
-    measured too; it is the same for points that differ in the fund alone. ``rows`` are the scenarios of the sample it
-    is solved on, all of them where None; ``start`` is a portfolio it allows, and is tried first.
-=======
     measured too; it is the same for points that differ in the fund alone. ``gap`` stands in place of that of the terms,
-    and a point that is not ``measured`` is solved and no more.
->>>>>>> main
+    and a point that is not ``measured`` is solved and no more. ``rows`` are the scenarios of the sample it is solved
+    on, all of them where None; ``start`` is a portfolio it allows, and is tried first.
     """
 
     name: str
     case: Case
     changes: Changes = field(default_factory=Changes)
     baseline: bool = True
-<<<<<<< HEAD
-    rows: tuple[int, ...] | None = None
-    start: Decision | None = None
-=======
     gap: float | None = None
     measured: bool = True
->>>>>>> main
+    rows: tuple[int, ...] | None = None
+    start: Decision | None = None
 
 
 @dataclass(frozen=True)
@@ -336,14 +329,10 @@ def _solve(
     instance = point.changes.of(ready.assembly.instance)
     if unsupportable(instance, ready.assembly.left_out):
         return _nothing(Status.INFEASIBLE, ready.assembly, instance, begin), None
-<<<<<<< HEAD
-    solution = ready.solve(point.changes, terms.limits, teacher, learn=learn, rows=point.rows, start=point.start)
-=======
     limits = terms.limits if point.gap is None else replace(terms.limits, gap=point.gap)
-    solution = ready.solve(point.changes, limits, teacher, learn=learn)
+    solution = ready.solve(point.changes, limits, teacher, learn=learn, rows=point.rows, start=point.start)
     if solution.status is Status.INTERRUPTED:
         raise KeyboardInterrupt
->>>>>>> main
     if solution.decision is None:
         return _nothing(solution.status, ready.assembly, instance, begin), solution.learned
     found: dict[str, Any] = {
