@@ -53,9 +53,9 @@ from portfolio.studies.replications import replicate
 from portfolio.studies.sampling import sampling
 from portfolio.studies.stability import stability
 from portfolio.studies.stress import STRESSED, Ask, stress_test
+from portfolio.studies.sweep import sweep
 from portfolio.studies.termsheet import termsheet
 from portfolio.studies.wait import wait
-from portfolio.studies.sweep import sweep
 from portfolio.studies.worth import worth
 
 __all__ = [
@@ -92,8 +92,8 @@ __all__ = [
     "solve",
     "stability",
     "stress",
-    "termsheet",
     "sweep",
+    "termsheet",
     "validate",
     "wait",
     "workbook",

@@ -29,9 +29,9 @@ from portfolio.commands.report import report
 from portfolio.commands.sampling import sampling
 from portfolio.commands.stability import stability
 from portfolio.commands.stress import stress
+from portfolio.commands.sweep import sweep
 from portfolio.commands.termsheet import termsheet
 from portfolio.commands.wait import wait
-from portfolio.commands.sweep import sweep
 from portfolio.commands.workbook import workbook
 from portfolio.commands.worth import worth
 
