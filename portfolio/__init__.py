@@ -5,7 +5,7 @@
 >>> run.portfolio  # who funds what, a pandas table
 
 The functions are those of the commands: :func:`init`, :func:`validate`, :func:`solve`, :func:`evaluate`,
-:func:`replicate`, :func:`worth`, :func:`stress`.
+:func:`replicate`, :func:`worth`, :func:`stress`, :func:`compare`.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         Step,
         Stress,
         Worth,
+        compare,
         engine_for,
         evaluate,
         init,
@@ -44,6 +45,7 @@ __all__ = [
     "Stress",
     "Worth",
     "__version__",
+    "compare",
     "engine_for",
     "evaluate",
     "init",

@@ -36,6 +36,7 @@ from portfolio.report.tables import charges, full_ledger, limits_table, portfoli
 from portfolio.report.worth import Worth
 from portfolio.scenarios.drivers import Drivers
 from portfolio.scenarios.sampling import sample
+from portfolio.studies.compare import compare
 from portfolio.studies.out_of_sample import SCENARIOS, out_of_sample
 from portfolio.studies.replications import replicate
 from portfolio.studies.stress import STRESSED, Ask, stress_test
@@ -55,6 +56,7 @@ __all__ = [
     "Stress",
     "UsageError",
     "Worth",
+    "compare",
     "engine_for",
     "evaluate",
     "init",

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from portfolio import __version__
+from portfolio.commands.compare import compare
 from portfolio.commands.console import as_json_text, complain, debug_option, render, say
 from portfolio.commands.evaluate import evaluate
 from portfolio.commands.replicate import replicate
@@ -321,6 +322,7 @@ def _standing(step: Step) -> str:
     return text
 
 
+main.add_command(compare)
 main.add_command(evaluate)
 main.add_command(replicate)
 main.add_command(stress)

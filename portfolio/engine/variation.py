@@ -24,6 +24,10 @@ class Changes:
         Projects that have to be supported, or may not be, besides those of the instance.
     cost_weight, cvar_weight, cvar_level : float, optional
         Weights of the objective, level of its CVaR.
+    liquidity : mapping, optional
+        Yearly payout line of each member, USD M (7b).
+    share_bounds : mapping, optional
+        Least and most share of each instrument (2); most 0 takes an instrument away.
     """
 
     budget: Mapping[tuple[str, int], float] | None = None
@@ -32,6 +36,8 @@ class Changes:
     cost_weight: float | None = None
     cvar_weight: float | None = None
     cvar_level: float | None = None
+    liquidity: Mapping[str, float] | None = None
+    share_bounds: Mapping[str, tuple[float, float]] | None = None
 
     def of(self, instance: Instance) -> Instance:
         """Return the instance changed."""

@@ -193,9 +193,14 @@ def solve_points(points: Sequence[Point], terms: Terms, pieces: Pieces, clock: C
     teacher = None
     if due:
         clock.tell(Step("solving points", len(points) - len(due), len(points)))
-        # Solved again where it is kept but others are not: what it teaches is not kept, and is the same every time.
-        found, teacher = _solve(points[0], terms, None, learn=True)
-        keep(points[0].name, found)
+        lesson = _hash(points[0], terms.limits)
+        if points[0] in due or lesson not in _LESSON:
+            # Solved again where it is kept but others are not: what it teaches is not kept, and is the same every time.
+            found, teacher = _solve(points[0], terms, None, learn=True)
+            keep(points[0].name, found)
+            _LESSON.clear()
+            _LESSON[lesson] = teacher
+        teacher = _LESSON[lesson]
     rest = [p for p in due if p is not points[0]]
     for name, found in _side_by_side(rest, terms, teacher):
         keep(name, found)
@@ -244,6 +249,8 @@ def _named(point: Point, terms: Terms, teacher: Learned | None) -> tuple[str, di
     return point.name, _solve(point, terms, teacher)[0]
 
 
+_LESSON: dict[str, Learned | None] = {}
+"""What the first point of the last study taught, by its hash: studies with several rounds need not learn it again."""
 _PREPARED: list[tuple[Case, Prepared]] = []
 """The case prepared last in this process: points with the same case come one after the other."""
 
