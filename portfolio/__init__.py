@@ -5,7 +5,8 @@
 >>> run.portfolio  # who funds what, a pandas table
 
 The functions are those of the commands: :func:`init`, :func:`validate`, :func:`solve`, :func:`evaluate`,
-:func:`replicate`, :func:`worth`, :func:`stress`, :func:`compare`.
+:func:`replicate`, :func:`worth`, :func:`stress`, :func:`compare`,
+:func:`frontier`.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
         compare,
         engine_for,
         evaluate,
+        frontier,
         init,
         replicate,
         solve,
@@ -48,6 +50,7 @@ __all__ = [
     "compare",
     "engine_for",
     "evaluate",
+    "frontier",
     "init",
     "replicate",
     "solve",

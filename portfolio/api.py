@@ -37,6 +37,7 @@ from portfolio.report.worth import Worth
 from portfolio.scenarios.drivers import Drivers
 from portfolio.scenarios.sampling import sample
 from portfolio.studies.compare import compare
+from portfolio.studies.frontier import frontier
 from portfolio.studies.out_of_sample import SCENARIOS, out_of_sample
 from portfolio.studies.replications import replicate
 from portfolio.studies.stress import STRESSED, Ask, stress_test
@@ -59,6 +60,7 @@ __all__ = [
     "compare",
     "engine_for",
     "evaluate",
+    "frontier",
     "init",
     "replicate",
     "solve",

@@ -20,6 +20,7 @@ from portfolio import __version__
 from portfolio.commands.compare import compare
 from portfolio.commands.console import as_json_text, complain, debug_option, render, say
 from portfolio.commands.evaluate import evaluate
+from portfolio.commands.frontier import frontier
 from portfolio.commands.replicate import replicate
 from portfolio.commands.stress import stress
 from portfolio.commands.worth import worth
@@ -324,6 +325,7 @@ def _standing(step: Step) -> str:
 
 main.add_command(compare)
 main.add_command(evaluate)
+main.add_command(frontier)
 main.add_command(replicate)
 main.add_command(stress)
 main.add_command(worth)

@@ -39,3 +39,21 @@ def _enveloped(answers: Sequence[Answer], within: Callable[[int, int], bool], n:
     status = mine.status if mine.decision is not None else Status.TIME_LIMIT
     found = replace(best, name=mine.name, status=status, bound=min(bound, best.objective), seconds=mine.seconds)
     return Enveloped(found, best.name)
+
+
+def envelope_of_costs(answers: Sequence[Answer], cost_weights: Sequence[float]) -> list[Enveloped]:
+    """Envelope of points that differ in the weight on public cost alone.
+
+    Each portfolio is allowed at every point, and costs (w' - w) public cost more at weight w' than at w. The optimum
+    rises with the weight, so that the bound at a smaller one holds.
+    """
+    found = []
+    for n, (mine, weight) in enumerate(zip(answers, cost_weights, strict=True)):
+        moved = [
+            replace(a, objective=a.objective + (weight - w) * a.public_cost_usd_m)
+            for a, w in zip(answers, cost_weights, strict=True)
+        ]
+        bounds = [replace(a, bound=0.0 if w > weight else a.bound) for a, w in zip(moved, cost_weights, strict=True)]
+        bounds[n] = mine
+        found.append(_enveloped(bounds, lambda *_: True, n))
+    return found
