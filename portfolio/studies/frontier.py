@@ -248,8 +248,6 @@ class _Work:
         made = tables(self.case, self.ask.over, lines, first, marginals, goal, terms.level, self._budget)
         stopped = [e.answer for e in found] + ([] if goal is None else [t.answer for t in goal.tries])
         late = any(a.status in LATE and not a.gap <= terms.limits.gap for a in stopped)
-            a.status in (Status.TIME_LIMIT, Status.INTERRUPTED) and not a.gap <= terms.limits.gap for a in stopped
-        )
         title = self.case.settings.case
         return Study(
             kind="frontier",
