@@ -12,6 +12,7 @@ from portfolio.engine.variation import Changes
 from portfolio.evaluation.intervals import Interval
 from portfolio.studies.differences import Weights, interval, paid
 from portfolio.studies.points import Answer
+from portfolio.studies.telling import NOISE
 
 K = TypeVar("K")
 
@@ -73,6 +74,8 @@ def marginal(here: Answer, more: Answer, member: str, step_usd_m: float, weights
     """
     fall = here.objective - more.objective
     low, high = max(0.0, here.bound - more.objective), max(0.0, here.objective - more.bound)
+    if low <= NOISE * max(1.0, abs(here.objective)):
+        low = 0.0
     seen = None
     if here.fresh is not None and more.fresh is not None:
         seen = interval(paid(here, weights) - paid(more, weights), level, weights.tail)

@@ -174,6 +174,10 @@ class TestMarginal:
         found = marginal(here, more, "EUF", 4.0, self.PLAIN, 0.95)
         assert (found.low, found.high, found.certain) == (0.0, 4.0, False)
 
+    def test_rounding_is_worth_nothing(self) -> None:
+        here, more = answer("here", objective=100, bound=100), answer("more", objective=100 - 1e-9, bound=100 - 1e-9)
+        assert not marginal(here, more, "EUF", 4.0, self.PLAIN, 0.95).certain
+
     def test_fresh_interval_that_holds_zero_is_no_certain_value(self) -> None:
         rng = np.random.default_rng(1)
         z = rng.normal(100, 10, 2000)
