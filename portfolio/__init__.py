@@ -7,6 +7,7 @@
 The functions are those of the commands: :func:`init`, :func:`validate`, :func:`solve`, :func:`evaluate`,
 :func:`replicate`, :func:`worth`, :func:`stress`, :func:`compare`,
 :func:`frontier`.
+The functions are those of the commands: a function of the same name for each, ``compare_runs`` for ``compare-runs``.
 """
 
 from __future__ import annotations
@@ -15,47 +16,69 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from portfolio.api import (
+        ComparedRuns,
         Evaluation,
         NoPortfolioError,
+        PricePressure,
+        Regret,
         Replications,
         Run,
         RunError,
+        Sampling,
+        Stability,
         Step,
         Stress,
         Worth,
         compare,
+        compare_runs,
         engine_for,
         evaluate,
         frontier,
         init,
+        pressure,
+        regret,
         replicate,
+        sampling,
         solve,
+        stability,
         stress,
         validate,
+        workbook,
         worth,
     )
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "ComparedRuns",
     "Evaluation",
     "NoPortfolioError",
+    "PricePressure",
+    "Regret",
     "Replications",
     "Run",
     "RunError",
+    "Sampling",
+    "Stability",
     "Step",
     "Stress",
     "Worth",
     "__version__",
     "compare",
+    "compare_runs",
     "engine_for",
     "evaluate",
     "frontier",
     "init",
+    "pressure",
+    "regret",
     "replicate",
+    "sampling",
     "solve",
+    "stability",
     "stress",
     "validate",
+    "workbook",
     "worth",
 ]
 
