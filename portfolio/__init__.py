@@ -4,9 +4,6 @@
 >>> run = portfolio.solve("inputs/tiny")
 >>> run.portfolio  # who funds what, a pandas table
 
-The functions are those of the commands: :func:`init`, :func:`validate`, :func:`solve`, :func:`evaluate`,
-:func:`replicate`, :func:`worth`, :func:`stress`, :func:`compare`,
-:func:`frontier`.
 The functions are those of the commands: a function of the same name for each, ``compare_runs`` for ``compare-runs``.
 """
 
