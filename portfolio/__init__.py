@@ -4,6 +4,8 @@
 >>> run = portfolio.solve("inputs/tiny")
 >>> run.portfolio  # who funds what, a pandas table
 
+The functions are those of the commands: :func:`init`, :func:`validate`, :func:`solve`, :func:`evaluate`,
+:func:`replicate`, :func:`worth`, :func:`stress`, :func:`make_report`.
 The functions are those of the commands: a function of the same name for each, ``compare_runs`` for ``compare-runs``.
 """
 
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
         PricePressure,
         Regret,
         Replications,
+        Report,
         Run,
         RunError,
         Sampling,
@@ -32,6 +35,7 @@ if TYPE_CHECKING:
         evaluate,
         frontier,
         init,
+        make_report,
         pressure,
         regret,
         replicate,
@@ -53,6 +57,7 @@ __all__ = [
     "PricePressure",
     "Regret",
     "Replications",
+    "Report",
     "Run",
     "RunError",
     "Sampling",
@@ -67,6 +72,7 @@ __all__ = [
     "evaluate",
     "frontier",
     "init",
+    "make_report",
     "pressure",
     "regret",
     "replicate",

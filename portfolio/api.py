@@ -28,6 +28,7 @@ from portfolio.report.errors import RunError, UsageError
 from portfolio.report.evaluation import Evaluation
 from portfolio.report.folder import OutputError
 from portfolio.report.headline import build_headline, caveats
+from portfolio.report.made import Report, make_report
 from portfolio.report.pressure import PricePressure
 from portfolio.report.regret import Regret
 from portfolio.report.replications import Replications
@@ -65,6 +66,7 @@ __all__ = [
     "PricePressure",
     "Regret",
     "Replications",
+    "Report",
     "Run",
     "RunError",
     "Sampling",
@@ -79,6 +81,7 @@ __all__ = [
     "evaluate",
     "frontier",
     "init",
+    "make_report",
     "pressure",
     "regret",
     "replicate",

@@ -26,6 +26,7 @@ from portfolio.commands.options import set_option
 from portfolio.commands.pressure import pressure
 from portfolio.commands.regret import regret
 from portfolio.commands.replicate import replicate
+from portfolio.commands.report import report
 from portfolio.commands.sampling import sampling
 from portfolio.commands.stability import stability
 from portfolio.commands.stress import stress
@@ -94,6 +95,7 @@ def main() -> None:
     portfolio replicate results/RUN          how far is it from the best there is?
     portfolio worth results/RUN              what are stochastics worth to it?
     portfolio stress results/RUN             what if an embargo comes on top?
+    portfolio report results/RUN             its page again, its charts as files
     portfolio stability results/RUN          does it depend on which scenarios were drawn?
     portfolio sampling inputs/eu_japan_ree   do scenarios follow the parameters?
     portfolio compare-runs results/A results/B   what moved between two runs?
@@ -354,6 +356,7 @@ main.add_command(evaluate)
 main.add_command(pressure)
 main.add_command(regret)
 main.add_command(replicate)
+main.add_command(report)
 main.add_command(sampling)
 main.add_command(stability)
 main.add_command(stress)
