@@ -44,7 +44,9 @@ from portfolio.report.workbook import workbook_of, write_workbook
 from portfolio.report.worth import Worth
 from portfolio.scenarios.drivers import Drivers
 from portfolio.scenarios.sampling import sample
+from portfolio.studies.compare import compare
 from portfolio.studies.compare_runs import compare_runs as put_side_by_side
+from portfolio.studies.frontier import frontier
 from portfolio.studies.out_of_sample import SCENARIOS, out_of_sample
 from portfolio.studies.pressure import pressure
 from portfolio.studies.regret import regret
@@ -76,9 +78,11 @@ __all__ = [
     "Study",
     "UsageError",
     "Worth",
+    "compare",
     "compare_runs",
     "engine_for",
     "evaluate",
+    "frontier",
     "init",
     "make_report",
     "pressure",

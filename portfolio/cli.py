@@ -17,9 +17,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from portfolio import __version__
+from portfolio.commands.compare import compare
 from portfolio.commands.compare_runs import compare_runs
 from portfolio.commands.console import as_json_text, complain, debug_option, render, say
 from portfolio.commands.evaluate import evaluate
+from portfolio.commands.frontier import frontier
 from portfolio.commands.options import set_option
 from portfolio.commands.pressure import pressure
 from portfolio.commands.regret import regret
@@ -348,6 +350,9 @@ def _standing(step: Step) -> str:
     return text
 
 
+main.add_command(compare)
+main.add_command(evaluate)
+main.add_command(frontier)
 main.add_command(compare_runs)
 main.add_command(evaluate)
 main.add_command(pressure)

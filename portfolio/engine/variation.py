@@ -26,6 +26,8 @@ class Changes:
         Weights of the objective, level of its CVaR.
     cost_key, fixed_cost, min_ticket, liquidity, admin_usd_m, max_project_share, max_country_share : optional
         Fields of the instance of the same name.
+    share_bounds : mapping, optional
+        Least and most share of each instrument (2); most 0 takes an instrument away.
     """
 
     budget: Mapping[tuple[str, int], float] | None = None
@@ -41,6 +43,7 @@ class Changes:
     admin_usd_m: float | None = None
     max_project_share: float | None = None
     max_country_share: float | None = None
+    share_bounds: Mapping[str, tuple[float, float]] | None = None
 
     def of(self, instance: Instance) -> Instance:
         """Return the instance changed."""

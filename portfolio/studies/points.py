@@ -8,7 +8,6 @@ not depend on how many are solved side by side, in which order, or in how many s
 
 from __future__ import annotations
 
-import hashlib
 import importlib
 import time
 from collections.abc import Iterator, Sequence
@@ -38,6 +37,7 @@ from portfolio.report.errors import UsageError
 from portfolio.report.pieces import Pieces
 from portfolio.report.steps import Clock, Step
 from portfolio.scenarios.sampling import sample
+from portfolio.studies.marks import hash_of
 
 FRESH = 2000
 """Fresh scenarios every portfolio of a study is measured on where no number is given."""
@@ -208,7 +208,7 @@ def solve_points(
     if len(set(names)) < len(names):
         raise ValueError("points of a study need different names")
     kept = {p.name: _kept(pieces, p) for p in points}
-    hashes = {p.name: _hash(p) for p in points}
+    hashes = {p.name: hash_of(p) for p in points}
     due = [p for p in points if kept[p.name] is None]
 
     def keep(name: str, found: dict[str, Any]) -> None:
@@ -233,17 +233,13 @@ def solve_points(
 
 def mark(terms: Terms, *about: object) -> str:
     """Hash of what all points of a study depend on; not of how many are solved side by side."""
-    return _hash(replace(terms, jobs=1, cluster=None), about)
-
-
-def _hash(*of: object) -> str:
-    return hashlib.sha256(repr(of).encode()).hexdigest()
+    return hash_of(replace(terms, jobs=1, cluster=None), about)
 
 
 def _kept(pieces: Pieces, point: Point) -> dict[str, Any] | None:
     """What is kept of a point; nothing where the name stood for another point."""
     found = pieces.get(point.name)
-    return found if found is not None and found.get("point") == _hash(point) else None
+    return found if found is not None and found.get("point") == hash_of(point) else None
 
 
 def _side_by_side(
