@@ -41,6 +41,8 @@ class Completion:
         first, decided = self.search.programme.first, self.search.decided
         for hint in reversed(self.hints):
             self.search.check()
+            if self.search.decided:
+                return
             before = self.search.objective
             self.complete(np.round(hint[decided]), first.lower, first.upper, frozenset())
             if self.search.objective < before or not hint[decided].any():
@@ -97,6 +99,8 @@ class Completion:
         self.search.relaxation, first = self.search.restricted, self.search.programme.first
         for _ in range(MIXES):
             self.search.check()
+            if self.search.decided:
+                return
             if self.search.restricted.solve() is None:
                 return
             mix, select = self.search.restricted.whole_mix(), self.search.restricted.layers.select
