@@ -289,7 +289,7 @@ def _nothing(status: Status, assembly: Assembly, instance: Instance, begin: floa
 def charged(assembly: Assembly, instance: Instance, decision: Decision) -> dict[str, dict[str, float]]:
     """USD M by member: ``budget``, what its budgets are charged; ``exposure``; and the charge under each convention.
 
-    Exposure and conventions are those of the shares, without overhead and purchases, which no convention changes.
+    Under conventions as in the ledger's lines ``charge``: of shares and purchases, without overhead.
     """
     found = {f: dict.fromkeys(("budget", "exposure", *CONVENTIONS), 0.0) for f in instance.members}
     for key, share in sorted(decision.share.items()):
@@ -297,6 +297,10 @@ def charged(assembly: Assembly, instance: Instance, decision: Decision) -> dict[
         mine["exposure"] += share * unit.exposure_usd_m
         for convention, part in zip(CONVENTIONS, unit.charge_usd_m, strict=True):
             mine[convention] += share * float(part)
+    for (member, material, window), tonnes in sorted(decision.purchase.items()):
+        at = instance.materials.index(material), instance.windows.index(window)
+        for convention in CONVENTIONS:
+            found[member][convention] += tonnes * float(instance.stock_cost[at])
     for member, mine in found.items():
         mine["budget"] = charge(instance, decision, member, instance.windows)
     return found
