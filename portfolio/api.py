@@ -32,10 +32,12 @@ from portfolio.report.resume import Keeping, check_out
 from portfolio.report.run import Run, write_run
 from portfolio.report.steps import Clock, Step, StepCall
 from portfolio.report.stress import Stress
+from portfolio.report.study import Study
 from portfolio.report.tables import charges, full_ledger, limits_table, portfolio_table, projects_table, suppliers_table
 from portfolio.report.worth import Worth
 from portfolio.scenarios.drivers import Drivers
 from portfolio.scenarios.sampling import sample
+from portfolio.studies.alternatives import alternatives
 from portfolio.studies.out_of_sample import SCENARIOS, out_of_sample
 from portfolio.studies.replications import replicate
 from portfolio.studies.stress import STRESSED, Ask, stress_test
@@ -53,8 +55,10 @@ __all__ = [
     "RunError",
     "Step",
     "Stress",
+    "Study",
     "UsageError",
     "Worth",
+    "alternatives",
     "engine_for",
     "evaluate",
     "init",

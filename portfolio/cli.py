@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from portfolio import __version__
+from portfolio.commands.alternatives import alternatives
 from portfolio.commands.console import as_json_text, complain, debug_option, render, say
 from portfolio.commands.evaluate import evaluate
 from portfolio.commands.replicate import replicate
@@ -95,6 +96,7 @@ def main() -> None:
     portfolio replicate results/RUN          how far is it from the best there is?
     portfolio worth results/RUN              what are stochastics worth to it?
     portfolio stress results/RUN             what if an embargo comes on top?
+    portfolio alternatives results/RUN       what else is nearly as good?
     portfolio init mycase                    a copy of it to change
     portfolio validate mycase                is it sound?
 
@@ -321,6 +323,7 @@ def _standing(step: Step) -> str:
     return text
 
 
+main.add_command(alternatives)
 main.add_command(evaluate)
 main.add_command(replicate)
 main.add_command(stress)

@@ -41,7 +41,7 @@ class Completion:
         first, decided = self.search.programme.first, self.search.decided
         for hint in reversed(self.hints):
             self.search.check()
-            if self.search.decided:
+            if self.search.settled:
                 return
             before = self.search.objective
             self.complete(np.round(hint[decided]), first.lower, first.upper, frozenset())
@@ -99,7 +99,7 @@ class Completion:
         self.search.relaxation, first = self.search.restricted, self.search.programme.first
         for _ in range(MIXES):
             self.search.check()
-            if self.search.decided:
+            if self.search.settled:
                 return
             if self.search.restricted.solve() is None:
                 return

@@ -161,7 +161,7 @@ def _run(
                 search.evaluate(x, exact=False)
             if not search.linear_phase(flat, points[-1] if points else None):
                 return _ended(search)
-        if not search.decided:
+        if not search.settled:
             search.integer_phase()
     except TimeLimitError:
         return _ended(search) if search.done else Status.TIME_LIMIT
@@ -172,7 +172,7 @@ def _run(
 
 def _ended(search: Search) -> Status:
     """How a search ended that had nothing left to look for."""
-    if search.decided:
+    if search.settled:
         return Status.DECIDED
     return Status.INFEASIBLE if search.best is None else Status.OPTIMAL
 

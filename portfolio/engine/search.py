@@ -134,7 +134,7 @@ class Search:
         return usual if target is None else min(usual, target + BEYOND * abs(target) + EXACTLY)
 
     @property
-    def decided(self) -> bool:
+    def settled(self) -> bool:
         """Whether it is known if a first stage reaches the target: one was found, or none can."""
         target = self.limits.target
         return target is not None and (self.objective <= target or target < self.bound < np.inf)
@@ -143,7 +143,7 @@ class Search:
     def done(self) -> bool:
         """Whether the gap is reached, or the target decided."""
         if self.limits.target is not None:
-            return self.decided
+            return self.settled
         if not np.isfinite(self.objective):
             return False
         return self.objective - self.bound <= max(EXACTLY, self.limits.gap * abs(self.objective))
@@ -233,7 +233,7 @@ class Search:
                 renewals, value, certain, inner = renewals + 1, now, True, trial
             elif now < value:
                 value, certain, inner = now, exact, trial
-        while not self.decided and self._divide():
+        while not self.settled and self._divide():
             point = self.relaxation.solve()
             if point is None:
                 return False

@@ -24,7 +24,7 @@ from portfolio.case.records import Case
 from portfolio.engine import Benders, choose
 from portfolio.engine.learned import Learned
 from portfolio.engine.programme import Array
-from portfolio.engine.protocol import Limits, Solution, Status
+from portfolio.engine.protocol import Engine, Limits, Solution, Status
 from portfolio.engine.variation import Changes, Variation
 from portfolio.evaluation.feasibility import charge, explain, unsupportable
 from portfolio.evaluation.fresh import fix, fresh_seed, in_chunks
@@ -69,13 +69,20 @@ class Point:
 
     Points of a study have different names. Points with the same case are assembled and compiled once, so that what
     ``changes`` can say is better said there than in the case. ``baseline`` says whether the world without the fund is
-    measured too; it is the same for points that differ in the fund alone.
+    measured too; it is the same for points that differ in the fund alone. With a ``target`` the point is a question,
+    whether any portfolio has an objective of at most that: its answer is measured on no fresh scenarios.
     """
 
     name: str
     case: Case
     changes: Changes = field(default_factory=Changes)
     baseline: bool = True
+    target: float | None = None
+
+    @property
+    def hash(self) -> str:
+        """Hash of the point, the same in every process."""
+        return _hash(self.name, self.case, self.changes.key, self.baseline, self.target)
 
 
 @dataclass(frozen=True)
@@ -109,7 +116,8 @@ class Answer:
     name : str
     status : Status
     objective, bound : float
-        In the sample of the point; bound <= optimum <= objective. Infinite and 0 where there is no portfolio.
+        In the sample of the point; bound <= optimum <= objective. The objective is infinite where no portfolio was
+        found, the bound where there is none.
     decision : Decision or None
     reasons : tuple of str
         Why there is no portfolio.
@@ -163,7 +171,9 @@ class Prepared:
     ) -> Solution:
         """Solve a variation; see :class:`portfolio.engine.Benders` for what it may be taught."""
         varied = self.variation.changed(changes)
-        engine = choose("auto", varied.instance)
+        engine: Engine = choose("auto", varied.instance)
+        if changes.rows or limits.target is not None:  # the extensive form knows neither
+            engine = Benders()
         if isinstance(engine, Benders):
             taught = replace(engine, teacher=teacher, learn=learn)
             return taught.solve_arrays(varied.arrays, varied.instance, limits)
@@ -182,7 +192,7 @@ def solve_points(points: Sequence[Point], terms: Terms, pieces: Pieces, clock: C
     if len(set(names)) < len(names):
         raise ValueError("points of a study need different names")
     kept = {p.name: _kept(pieces, p) for p in points}
-    hashes = {p.name: _hash(p) for p in points}
+    hashes = {p.name: p.hash for p in points}
     due = [p for p in points if kept[p.name] is None]
 
     def keep(name: str, found: dict[str, Any]) -> None:
@@ -193,8 +203,7 @@ def solve_points(points: Sequence[Point], terms: Terms, pieces: Pieces, clock: C
     teacher = None
     if due:
         clock.tell(Step("solving points", len(points) - len(due), len(points)))
-        # Solved again where it is kept but others are not: what it teaches is not kept, and is the same every time.
-        found, teacher = _solve(points[0], terms, None, learn=True)
+        found, teacher = taught(points[0], terms)
         keep(points[0].name, found)
     rest = [p for p in due if p is not points[0]]
     for name, found in _side_by_side(rest, terms, teacher):
@@ -214,7 +223,7 @@ def _hash(*of: object) -> str:
 def _kept(pieces: Pieces, point: Point) -> dict[str, Any] | None:
     """What is kept of a point; nothing where the name stood for another point."""
     found = pieces.get(point.name)
-    return found if found is not None and found.get("point") == _hash(point) else None
+    return found if found is not None and found.get("point") == point.hash else None
 
 
 def _side_by_side(
@@ -255,6 +264,21 @@ def prepared(case: Case) -> Prepared:
     return _PREPARED[0][1]
 
 
+_TAUGHT: list[tuple[str, tuple[dict[str, Any], Learned | None]]] = []
+"""The first point solved last in this process: studies of several rounds begin each with the same."""
+
+
+def taught(point: Point, terms: Terms) -> tuple[dict[str, Any], Learned | None]:
+    """Solve a first point, and what it teaches.
+
+    Solved again in a later sitting where others are left to do: what it teaches is not kept, but always the same.
+    """
+    key = _hash(point.hash, replace(terms, jobs=1, cluster=None))
+    if not _TAUGHT or _TAUGHT[0][0] != key:
+        _TAUGHT[:] = [(key, _solve(point, terms, None, learn=True))]
+    return _TAUGHT[0][1]
+
+
 def _solve(
     point: Point, terms: Terms, teacher: Learned | None, *, learn: bool = False
 ) -> tuple[dict[str, Any], Learned | None]:
@@ -262,11 +286,14 @@ def _solve(
     begin = time.perf_counter()
     ready = prepared(point.case)
     instance = point.changes.of(ready.assembly.instance)
+    asked = point.target is not None or bool(point.changes.rows)
     if unsupportable(instance, ready.assembly.left_out):
-        return _nothing(Status.INFEASIBLE, ready.assembly, instance, begin), None
-    solution = ready.solve(point.changes, terms.limits, teacher, learn=learn)
+        return _nothing(Status.INFEASIBLE, ready.assembly, instance, begin, explained=not asked), None
+    limits = replace(terms.limits, target=point.target)
+    solution = ready.solve(point.changes, limits, teacher, learn=learn)
     if solution.decision is None:
-        return _nothing(solution.status, ready.assembly, instance, begin), solution.learned
+        found = _nothing(solution.status, ready.assembly, instance, begin, explained=not asked)
+        return found | {"bound": max(solution.bound, 0.0) if np.isfinite(solution.bound) else None}, solution.learned
     found = {
         "status": solution.status.name,
         "objective": solution.objective,
@@ -280,10 +307,13 @@ def _solve(
     return found | {"seconds": time.perf_counter() - begin}, solution.learned
 
 
-def _nothing(status: Status, assembly: Assembly, instance: Instance, begin: float) -> dict[str, Any]:
-    infeasible = status is Status.INFEASIBLE
-    reasons = list(explain(replace(assembly, instance=instance))) if infeasible else [status.value]
-    return {"status": status.name, "reasons": reasons, "seconds": time.perf_counter() - begin}
+def _nothing(
+    status: Status, assembly: Assembly, instance: Instance, begin: float, *, explained: bool
+) -> dict[str, Any]:
+    """Without a portfolio; reasons are looked for where ``explained`` asks for them."""
+    look = explained and status is Status.INFEASIBLE
+    reasons = list(explain(replace(assembly, instance=instance))) if look else [status.value]
+    return {"status": status.name, "reasons": reasons, "bound": None, "seconds": time.perf_counter() - begin}
 
 
 def charged(assembly: Assembly, instance: Instance, decision: Decision) -> dict[str, dict[str, float]]:
@@ -308,7 +338,7 @@ def charged(assembly: Assembly, instance: Instance, decision: Decision) -> dict[
 
 def _measured(point: Point, terms: Terms, decision: Decision) -> dict[str, Any] | None:
     """Measure a portfolio on the fresh scenarios of its study."""
-    if terms.fresh == 0:
+    if terms.fresh == 0 or point.target is not None:
         return None
     seed = fresh_seed(point.case)
     fixed = fix(point.case, decision, terms.limits.threads)
@@ -326,7 +356,9 @@ def _answer(point: Point, found: dict[str, Any]) -> Answer:
     """Read a piece."""
     status = Status[found["status"]]
     if "decision" not in found:
-        return Answer(point.name, status, np.inf, 0.0, None, reasons=tuple(found["reasons"]), seconds=found["seconds"])
+        bound = np.inf if status is Status.INFEASIBLE else found["bound"] or 0.0
+        reasons, seconds = tuple(found["reasons"]), found["seconds"]
+        return Answer(point.name, status, np.inf, bound, None, reasons=reasons, seconds=seconds)
     fresh = found["fresh"]
     return Answer(
         name=point.name,
