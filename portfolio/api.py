@@ -20,7 +20,8 @@ from portfolio.engine.checkpoint import CheckpointError
 from portfolio.engine.protocol import Engine, Limits, Progress, Solution, Status
 from portfolio.evaluation.benchmarks import benchmark_table
 from portfolio.evaluation.errors import InternalError
-from portfolio.evaluation.feasibility import explain, unsupportable
+from portfolio.evaluation.feasibility import explain as why_infeasible
+from portfolio.evaluation.feasibility import unsupportable
 from portfolio.evaluation.measures import WITH, WITHOUT, scenario_table, shortfall_table, supply_table
 from portfolio.evaluation.outcomes import Outcomes, Recourse, objective
 from portfolio.report.errors import RunError, UsageError
@@ -38,6 +39,7 @@ from portfolio.report.worth import Worth
 from portfolio.scenarios.drivers import Drivers
 from portfolio.scenarios.sampling import sample
 from portfolio.studies.alternatives import alternatives
+from portfolio.studies.explain import explain
 from portfolio.studies.out_of_sample import SCENARIOS, out_of_sample
 from portfolio.studies.replications import replicate
 from portfolio.studies.stress import STRESSED, Ask, stress_test
@@ -61,6 +63,7 @@ __all__ = [
     "alternatives",
     "engine_for",
     "evaluate",
+    "explain",
     "init",
     "replicate",
     "solve",
@@ -345,7 +348,7 @@ def _assemble(case: Case, clock: Clock) -> Assembly:
 def _search(engine: Engine, assembly: Assembly, limits: Limits, clock: Clock) -> Solution:
     """Solve, unless a project that must be supported cannot be."""
     if unsupportable(assembly.instance, assembly.left_out):
-        raise NoPortfolioError(explain(assembly))
+        raise NoPortfolioError(why_infeasible(assembly))
 
     def relay(state: Progress) -> None:
         clock.tell(Step("solving", objective=state.objective, bound=state.bound, seconds=state.seconds))
@@ -359,7 +362,7 @@ def _search(engine: Engine, assembly: Assembly, limits: Limits, clock: Clock) ->
 
 def _why_none(assembly: Assembly, solution: Solution, keeping: Keeping) -> tuple[str, ...]:
     if solution.status is Status.INFEASIBLE:
-        return explain(assembly)
+        return why_infeasible(assembly)
     kept = keeping.stays(solution.status)
     more = "" if kept is None else f"; the same command goes on from {kept}"
     return (f"{solution.status.value} before any portfolio was found; give it more time{more}",)

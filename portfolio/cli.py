@@ -20,6 +20,7 @@ from portfolio import __version__
 from portfolio.commands.alternatives import alternatives
 from portfolio.commands.console import as_json_text, complain, debug_option, render, say
 from portfolio.commands.evaluate import evaluate
+from portfolio.commands.explain import explain
 from portfolio.commands.replicate import replicate
 from portfolio.commands.stress import stress
 from portfolio.commands.worth import worth
@@ -97,6 +98,7 @@ def main() -> None:
     portfolio worth results/RUN              what are stochastics worth to it?
     portfolio stress results/RUN             what if an embargo comes on top?
     portfolio alternatives results/RUN       what else is nearly as good?
+    portfolio explain results/RUN PROJECT    why is it in, or not?
     portfolio init mycase                    a copy of it to change
     portfolio validate mycase                is it sound?
 
@@ -325,6 +327,7 @@ def _standing(step: Step) -> str:
 
 main.add_command(alternatives)
 main.add_command(evaluate)
+main.add_command(explain)
 main.add_command(replicate)
 main.add_command(stress)
 main.add_command(worth)

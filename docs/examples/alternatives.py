@@ -12,6 +12,9 @@ if len(sys.argv) < 2:
 within = float(sys.argv[2]) if len(sys.argv) > 2 else 0.01
 study = portfolio.alternatives(sys.argv[1], within=within, count=4, fresh=500)
 
-print(study.tables["projects"][["project", "support", "alternatives_with", "with_at_least", "without_at_least"]])
-print(study.tables["alternatives"][["alternative", "above_best", "projects_differing", "money_moved_share"]])
-print(study.tables["distances"])
+for name, columns in (
+    ("projects", ["project", "support", "alternatives_with", "with_at_least", "without_at_least"]),
+    ("alternatives", ["alternative", "above_best", "projects_differing", "money_moved_share"]),
+    ("distances", ["alternative", "other", "projects_differing", "money_moved_share"]),
+):
+    sys.stdout.write(f"{study.tables[name][columns].to_string()}\n\n")

@@ -11,7 +11,7 @@ import click
 from portfolio.commands.study import answer, study_options
 
 
-class Share(click.ParamType):
+class Share(click.ParamType):  # type: ignore[type-arg,unused-ignore]
     """A share above 0: ``0.01`` or ``1%``."""
 
     name = "share"

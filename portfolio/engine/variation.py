@@ -11,6 +11,7 @@ from scipy import sparse
 
 from models import Instance
 from models.build import build_first_stage
+from portfolio.assemble.rules import without_rule
 from portfolio.engine.assembled import Arrays, compile_instance, knapsacked
 from portfolio.engine.compile import compile_model
 from portfolio.engine.fingerprint import digest
@@ -42,6 +43,8 @@ class Changes:
         Weights of the objective, level of its CVaR.
     rows : tuple of Row
         Rules on which projects are supported together, besides those of the model; only the decomposition knows them.
+    without : str, optional
+        One of :data:`portfolio.assemble.rules.RULES`, which then has no force.
     """
 
     budget: Mapping[tuple[str, int], float] | None = None
@@ -51,6 +54,7 @@ class Changes:
     cvar_weight: float | None = None
     cvar_level: float | None = None
     rows: tuple[Row, ...] = ()
+    without: str | None = None
 
     @property
     def key(self) -> tuple[object, ...]:
@@ -61,7 +65,10 @@ class Changes:
 
     def of(self, instance: Instance) -> Instance:
         """Return the instance changed."""
-        given = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in ("must", "never", "rows")}
+        given = {
+            f.name: getattr(self, f.name) for f in fields(self) if f.name not in ("must", "never", "rows", "without")
+        }
+        instance = instance if self.without is None else without_rule(instance, self.without)
         return replace(
             instance,
             must=instance.must | self.must,

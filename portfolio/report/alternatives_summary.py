@@ -26,7 +26,7 @@ MEANING = {
 def summary(found: Study) -> RenderableType:
     """Return the whole summary; fits 100 columns."""
     last = None if found.path is None else f"Folder: {found.path}"
-    parts = [_title(found), _support(found), _alternatives(found)]
+    parts: list[RenderableType] = [_title(found), _support(found), _alternatives(found)]
     return Group(*parts, *_sets(found), notes(found.caveats, last))
 
 

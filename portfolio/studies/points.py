@@ -70,7 +70,8 @@ class Point:
     Points of a study have different names. Points with the same case are assembled and compiled once, so that what
     ``changes`` can say is better said there than in the case. ``baseline`` says whether the world without the fund is
     measured too; it is the same for points that differ in the fund alone. With a ``target`` the point is a question,
-    whether any portfolio has an objective of at most that: its answer is measured on no fresh scenarios.
+    whether any portfolio has an objective of at most that: its answer is measured on no fresh scenarios, nor is that
+    of a point not to be ``measured``.
     """
 
     name: str
@@ -78,11 +79,12 @@ class Point:
     changes: Changes = field(default_factory=Changes)
     baseline: bool = True
     target: float | None = None
+    measured: bool = True
 
     @property
     def hash(self) -> str:
         """Hash of the point, the same in every process."""
-        return _hash(self.name, self.case, self.changes.key, self.baseline, self.target)
+        return _hash(self.name, self.case, self.changes.key, self.baseline, self.target, self.measured)
 
 
 @dataclass(frozen=True)
@@ -338,7 +340,7 @@ def charged(assembly: Assembly, instance: Instance, decision: Decision) -> dict[
 
 def _measured(point: Point, terms: Terms, decision: Decision) -> dict[str, Any] | None:
     """Measure a portfolio on the fresh scenarios of its study."""
-    if terms.fresh == 0 or point.target is not None:
+    if terms.fresh == 0 or point.target is not None or not point.measured:
         return None
     seed = fresh_seed(point.case)
     fixed = fix(point.case, decision, terms.limits.threads)
