@@ -5,7 +5,8 @@
 >>> run.portfolio  # who funds what, a pandas table
 
 The functions are those of the commands: :func:`init`, :func:`validate`, :func:`solve`, :func:`evaluate`,
-:func:`replicate`, :func:`worth`, :func:`stress`.
+:func:`replicate`, :func:`worth`, :func:`stress`, :func:`make_report`.
+The functions are those of the commands: a function of the same name for each, ``compare_runs`` for ``compare-runs``.
 """
 
 from __future__ import annotations
@@ -14,49 +15,75 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from portfolio.api import (
+        ComparedRuns,
         Evaluation,
         NoPortfolioError,
+        PricePressure,
+        Regret,
         Replications,
+        Report,
         Run,
         RunError,
+        Sampling,
+        Stability,
         Step,
         Stress,
         Study,
         Worth,
         alternatives,
+        compare_runs,
         engine_for,
         evaluate,
         explain,
         init,
+        make_report,
+        pressure,
+        regret,
         replicate,
+        sampling,
         solve,
+        stability,
         stress,
         validate,
+        workbook,
         worth,
     )
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "ComparedRuns",
     "Evaluation",
     "NoPortfolioError",
+    "PricePressure",
+    "Regret",
     "Replications",
+    "Report",
     "Run",
     "RunError",
+    "Sampling",
+    "Stability",
     "Step",
     "Stress",
     "Study",
     "Worth",
     "__version__",
     "alternatives",
+    "compare_runs",
     "engine_for",
     "evaluate",
     "explain",
     "init",
+    "make_report",
+    "pressure",
+    "regret",
     "replicate",
+    "sampling",
     "solve",
+    "stability",
     "stress",
     "validate",
+    "workbook",
     "worth",
 ]
 

@@ -12,7 +12,7 @@ import pandas as pd
 
 from models import Decision, Instance
 from portfolio.assemble import Assembly, assemble
-from portfolio.case import Case, CaseError, case_hashes, init_case, read_case
+from portfolio.case import Case, CaseError, case_hashes, init_case, init_workbook, read_case
 from portfolio.case.ordering import ordered
 from portfolio.engine import METHODS, choose
 from portfolio.engine.assembled import compile_instance
@@ -24,51 +24,76 @@ from portfolio.evaluation.feasibility import explain as why_infeasible
 from portfolio.evaluation.feasibility import unsupportable
 from portfolio.evaluation.measures import WITH, WITHOUT, scenario_table, shortfall_table, supply_table
 from portfolio.evaluation.outcomes import Outcomes, Recourse, objective
+from portfolio.report.compared_runs import ComparedRuns
 from portfolio.report.errors import RunError, UsageError
 from portfolio.report.evaluation import Evaluation
 from portfolio.report.folder import OutputError
 from portfolio.report.headline import build_headline, caveats
+from portfolio.report.made import Report, make_report
+from portfolio.report.pressure import PricePressure
+from portfolio.report.regret import Regret
 from portfolio.report.replications import Replications
 from portfolio.report.resume import Keeping, check_out
 from portfolio.report.run import Run, write_run
+from portfolio.report.sampling import Sampling
+from portfolio.report.stability import Stability
 from portfolio.report.steps import Clock, Step, StepCall
 from portfolio.report.stress import Stress
 from portfolio.report.study import Study
 from portfolio.report.tables import charges, full_ledger, limits_table, portfolio_table, projects_table, suppliers_table
+from portfolio.report.workbook import workbook_of, write_workbook
 from portfolio.report.worth import Worth
 from portfolio.scenarios.drivers import Drivers
 from portfolio.scenarios.sampling import sample
 from portfolio.studies.alternatives import alternatives
 from portfolio.studies.explain import explain
+from portfolio.studies.compare_runs import compare_runs as put_side_by_side
 from portfolio.studies.out_of_sample import SCENARIOS, out_of_sample
+from portfolio.studies.pressure import pressure
+from portfolio.studies.regret import regret
 from portfolio.studies.replications import replicate
+from portfolio.studies.sampling import sampling
+from portfolio.studies.stability import stability
 from portfolio.studies.stress import STRESSED, Ask, stress_test
 from portfolio.studies.worth import worth
 
 __all__ = [
     "CaseError",
     "CheckpointError",
+    "ComparedRuns",
     "Evaluation",
     "InternalError",
     "NoPortfolioError",
     "OutputError",
+    "PricePressure",
+    "Regret",
     "Replications",
+    "Report",
     "Run",
     "RunError",
+    "Sampling",
+    "Stability",
     "Step",
     "Stress",
     "Study",
     "UsageError",
     "Worth",
     "alternatives",
+    "compare_runs",
     "engine_for",
     "evaluate",
     "explain",
     "init",
+    "make_report",
+    "pressure",
+    "regret",
     "replicate",
+    "sampling",
     "solve",
+    "stability",
     "stress",
     "validate",
+    "workbook",
     "worth",
 ]
 
@@ -85,7 +110,10 @@ class NoPortfolioError(RuntimeError):
 
 
 def init(target: str | PathLike[str], source: str = "eu_japan_ree") -> Path:
-    """Start a case in a new folder: a copy of a shipped one, or templates (``source="empty"``).
+    """Start a case: a copy of a shipped one, or templates (``source="empty"``).
+
+    A target that ends in ``.xlsx`` is made one workbook, any other a folder. The path of a workbook as source is turned
+    into a folder, that of any case into a workbook.
 
     Raises
     ------
@@ -93,7 +121,11 @@ def init(target: str | PathLike[str], source: str = "eu_japan_ree") -> Path:
         If the target is a file or a folder that is not empty.
     ValueError
         If no case of that name is shipped.
+    CaseError
+        With every problem of the case at the path given as source.
     """
+    if Path(target).suffix.lower() == ".xlsx":
+        return init_workbook(target, source)
     return init_case(target, source)
 
 
@@ -137,7 +169,7 @@ def solve(
     Parameters
     ----------
     case : path or Case
-        Case folder, or a validated case (to which ``overrides`` cannot be applied).
+        Case folder or workbook, or a validated case (to which ``overrides`` cannot be applied).
     scenarios, seed : int, optional
         In place of ``sampling.scenarios`` and ``sampling.seed``.
     method : str
@@ -306,6 +338,57 @@ def stress(
     """
     ask = Ask(tuple(events), year, scenarios, seed, threads)
     return stress_test(run, ask, out=out, clock=Clock(progress))
+
+
+def compare_runs(
+    *runs: str | PathLike[str], level: float = 0.95, out: str | PathLike[str] | None = None
+) -> ComparedRuns:
+    """Put two or more runs side by side: what differs in their inputs, what moved in the decision and its figures.
+
+    Parameters
+    ----------
+    *runs : path
+        Run folders, of any version; each is compared with the first. They are read, never changed.
+    level : float
+        Confidence level of the intervals of differences, which runs on the same sample have (common random numbers).
+    out : path, optional
+        Folder to write; nothing is written where it is not given.
+
+    Raises
+    ------
+    RunError
+        If a run folder is incomplete or edited.
+    UsageError
+        If there are less than two runs, or the level is out of range.
+    OutputError
+        If ``out`` exists or cannot be written.
+    """
+    return put_side_by_side(runs, level=level, out=out)
+
+
+def workbook(folder: str | PathLike[str], out: str | PathLike[str] | None = None) -> Path:
+    """Write a result folder as one Excel workbook: the decision first, then every CSV file as a sheet.
+
+    Parameters
+    ----------
+    folder : path
+        A run folder, or one that any study of a run wrote; it is read, never changed.
+    out : path, optional
+        File to write, ending in ``.xlsx``; beside the folder, under its name, where it is not given.
+
+    Raises
+    ------
+    RunError
+        Where the folder holds no tables, or one cannot be read.
+    UsageError
+        Where ``out`` does not end in ``.xlsx``.
+    OutputError
+        Where the file exists or cannot be written.
+    """
+    place = Path(folder)
+    target = workbook_of(place) if out is None else Path(out)
+    write_workbook(place, target)
+    return target
 
 
 def _check_method(method: str) -> None:

@@ -21,8 +21,18 @@ from portfolio.commands.alternatives import alternatives
 from portfolio.commands.console import as_json_text, complain, debug_option, render, say
 from portfolio.commands.evaluate import evaluate
 from portfolio.commands.explain import explain
+from portfolio.commands.compare_runs import compare_runs
+from portfolio.commands.console import as_json_text, complain, debug_option, render, say
+from portfolio.commands.evaluate import evaluate
+from portfolio.commands.options import set_option
+from portfolio.commands.pressure import pressure
+from portfolio.commands.regret import regret
 from portfolio.commands.replicate import replicate
+from portfolio.commands.report import report
+from portfolio.commands.sampling import sampling
+from portfolio.commands.stability import stability
 from portfolio.commands.stress import stress
+from portfolio.commands.workbook import workbook
 from portfolio.commands.worth import worth
 
 if TYPE_CHECKING:
@@ -76,16 +86,6 @@ def _explain(fault: Exception, *, debug: bool) -> int:
     return 1
 
 
-set_option = click.option(
-    "--set",
-    "overrides",
-    multiple=True,
-    metavar="NAME=VALUE",
-    help="Use a value in place of the case's: section.key=V, table.column=V, table.column[KEY]=V, or *= and a factor. "
-    "May be repeated.",
-)
-
-
 @click.group(cls=Commands, context_settings=CONTEXT)
 @click.version_option(__version__, prog_name="portfolio")
 def main() -> None:
@@ -99,6 +99,13 @@ def main() -> None:
     portfolio stress results/RUN             what if an embargo comes on top?
     portfolio alternatives results/RUN       what else is nearly as good?
     portfolio explain results/RUN PROJECT    why is it in, or not?
+    portfolio report results/RUN             its page again, its charts as files
+    portfolio stability results/RUN          does it depend on which scenarios were drawn?
+    portfolio sampling inputs/eu_japan_ree   do scenarios follow the parameters?
+    portfolio compare-runs results/A results/B   what moved between two runs?
+    portfolio workbook results/RUN           its tables as an Excel workbook
+    portfolio regret results/RUN             what if the hazard rates are others?
+    portfolio pressure results/RUN           what if its supply presses prices?
     portfolio init mycase                    a copy of it to change
     portfolio validate mycase                is it sound?
 
@@ -108,28 +115,45 @@ def main() -> None:
 
 
 @main.command()
-@click.argument("directory", type=click.Path(path_type=Path))
-@click.option("--from", "source", default=None, metavar="NAME", help="Shipped case to copy.  [default: eu_japan_ree]")
+@click.argument("directory", type=click.Path(path_type=Path), required=False)
+@click.option("--workbook", type=click.Path(path_type=Path), metavar="FILE", help="Write one workbook (.xlsx) instead.")
+@click.option(
+    "--from",
+    "source",
+    default=None,
+    metavar="CASE",
+    help="Shipped case to copy, or path of a case to turn into a workbook or folder.  [default: eu_japan_ree]",
+)
 @click.option("--empty", is_flag=True, help="Write templates without data instead.")
 @debug_option
-def init(directory: Path, source: str | None, empty: bool) -> None:
-    """Start a case in DIRECTORY: a copy of a shipped one.
+def init(directory: Path | None, workbook: Path | None, source: str | None, empty: bool) -> None:
+    """Start a case in DIRECTORY or a workbook: a copy of a shipped one.
 
     \b
     portfolio init mycase
     portfolio init mycase --from tiny
     portfolio init mycase --empty
+    portfolio init --workbook mycase.xlsx
+    portfolio init --workbook mycase.xlsx --from mycase
     """
     from portfolio import api
     from portfolio.case.templates import EMPTY
 
     if empty and source is not None:
         raise click.UsageError("give --from or --empty, not both")
+    if directory is None and workbook is None:
+        raise click.UsageError("give a DIRECTORY, or --workbook FILE.xlsx")
+    if directory is not None and workbook is not None:
+        raise click.UsageError("give a DIRECTORY or --workbook, not both")
+    if workbook is not None and workbook.suffix.lower() != ".xlsx":
+        raise click.UsageError(f"{workbook}: the name of a workbook has to end in .xlsx")
     try:
-        folder = api.init(directory, EMPTY if empty else source or "eu_japan_ree")
+        made = api.init(workbook or directory or Path(), EMPTY if empty else source or "eu_japan_ree")
+    except api.CaseError:
+        raise
     except (ValueError, OSError) as fault:
         raise click.UsageError(str(fault)) from None
-    say(f"{folder} is ready. Next: portfolio validate {folder}\n")
+    say(f"{made} is ready. Next: portfolio validate {made}\n")
 
 
 @main.command()
@@ -139,10 +163,11 @@ def init(directory: Path, source: str | None, empty: bool) -> None:
 @debug_option
 @click.pass_context
 def validate(ctx: click.Context, case: str, overrides: tuple[str, ...], as_json: bool) -> None:
-    """Check the folder CASE and list every problem.
+    """Check CASE, a folder or workbook, and list every problem.
 
     \b
     portfolio validate mycase
+    portfolio validate mycase.xlsx
     portfolio validate mycase --set risk.cvar_weight=0.5
     """
     from portfolio import api
@@ -201,13 +226,15 @@ def solve(
     as_json: bool,
     **options: Any,
 ) -> None:
-    """Choose the portfolio of least mean shortfall for the folder CASE.
+    """Choose the portfolio of least mean shortfall for CASE.
 
     \b
     portfolio solve inputs/eu_japan_ree
     portfolio solve mycase --scenarios 50 --gap 0.05 --time-limit 300
     portfolio solve mycase --set 'budgets.budget_usd_m*=1.5' --out results/more
     portfolio solve mycase --json | jq .headline.shortfall
+
+    CASE is a folder with case.toml and tables, or a workbook (.xlsx) with the same as sheets.
 
     A search by decomposition is kept in OUT.checkpoint until it is done. Stopped by the time limit, Ctrl-C or a crash,
     the same command goes on from there; gap, time limit and threads may differ.
@@ -328,8 +355,16 @@ def _standing(step: Step) -> str:
 main.add_command(alternatives)
 main.add_command(evaluate)
 main.add_command(explain)
+main.add_command(compare_runs)
+main.add_command(evaluate)
+main.add_command(pressure)
+main.add_command(regret)
 main.add_command(replicate)
+main.add_command(report)
+main.add_command(sampling)
+main.add_command(stability)
 main.add_command(stress)
+main.add_command(workbook)
 main.add_command(worth)
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 from portfolio.case.problems import CaseError, Problem
 from portfolio.case.reading import read_case
 from portfolio.case.records import Case
-from portfolio.case.templates import init_case, shipped_case, shipped_cases
+from portfolio.case.templates import init_case, init_workbook, shipped_case, shipped_cases
 from portfolio.case.writing import case_hashes, write_case
 
 __all__ = [
@@ -12,6 +12,7 @@ __all__ = [
     "Problem",
     "case_hashes",
     "init_case",
+    "init_workbook",
     "read_case",
     "shipped_case",
     "shipped_cases",

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from portfolio.case.parsing import CellError, parse_cell, parse_setting
+from portfolio.case.parsing import CellError, parse_given, unwrapped
 from portfolio.case.problems import Problem
 from portfolio.case.schema import Column, columns
 from portfolio.case.settings import SECTIONS
@@ -123,9 +123,9 @@ def _type_section(document: Document, section: str) -> tuple[Row, list[Problem]]
     for about in columns(SECTIONS[section]):
         try:
             if about.name in new:
-                values[about.name] = _given(about, _unwrapped(about, new[about.name]))
+                values[about.name] = parse_given(about, _unquoted(about, new[about.name]))
             elif about.name in content:
-                values[about.name] = parse_setting(about, content[about.name])
+                values[about.name] = document.value(section, about)
             elif not about.required:
                 values[about.name] = about.default
         except CellError as fault:
@@ -144,29 +144,21 @@ def _type_line(sheet: Sheet, line: Line) -> tuple[Row, list[Problem]]:
         if not line.whole and not about.key:
             continue
         try:
-            values[about.name] = _given(about, line.cells.get(about.name, ""))
+            fault = None if about.name in line.changed else line.faults.get(about.name)
+            if fault is not None:
+                raise CellError(fault.why, fault.remedy)
+            values[about.name] = parse_given(about, line.cells.get(about.name, ""))
         except CellError as fault:
             if line.whole:
                 problems.append(blank.problem(about.name, fault.why, fault.remedy))
     return Row(sheet.table, line.row, values, line.cells, line.changed), problems
 
 
-def _given(about: Column, text: str) -> Any:
-    if text:
-        return parse_cell(about, text)
-    if about.required:
-        raise CellError("empty, but required", f"give {about.meaning}")
-    return about.default
-
-
-def _unwrapped(about: Column, text: str) -> str:
+def _unquoted(about: Column, text: str) -> str:
     """Return the text of an override of ``case.toml`` without the brackets and quotes of TOML."""
-    if about.kind in ("list", "numbers"):
-        text = text.removeprefix("[").removesuffix("]")
-        return ";".join(part.strip().strip("\"'") for part in text.replace(",", ";").split(";"))
-    if len(text) > 1 and text[0] == text[-1] and text[0] in "\"'":
+    if about.kind not in ("list", "numbers") and len(text) > 1 and text[0] == text[-1] and text[0] in "\"'":
         return text[1:-1]
-    return text
+    return unwrapped(about, text)
 
 
 def _shown(value: object) -> str:

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from portfolio.case.parsing import CellError, parse_cell, parse_number, parse_setting
+from portfolio.case.parsing import CellError, parse_cell, parse_number
 from portfolio.case.problems import Problem, advise
 from portfolio.case.schema import Column, columns
 from portfolio.case.settings import SECTIONS
@@ -111,9 +111,9 @@ def _setting(document: Document, about: Column, place: tuple[str, str]) -> float
     try:
         if place in document.overrides:
             return float(parse_cell(about, document.overrides[place][1]))
-        content = document.sections.get(section, {})
-        if key in content:
-            return float(parse_setting(about, content[key]))
+        if key in document.sections.get(section, {}):
+            found = document.value(section, about)
+            return None if found is None else float(found)
     except CellError:
         return None
     return _default(about)

@@ -57,6 +57,29 @@ def parse_cell(column: Column, text: str) -> Any:
     return value
 
 
+def parse_given(column: Column, text: str) -> Any:
+    """Return the typed value of a cell, the default where it is empty.
+
+    Raises
+    ------
+    CellError
+        As :func:`parse_cell`, and where an empty cell has no default.
+    """
+    if text:
+        return parse_cell(column, text)
+    if column.required:
+        raise CellError("empty, but required", f"give {column.meaning}")
+    return column.default
+
+
+def unwrapped(column: Column, text: str) -> str:
+    """Return a list written with the brackets, commas and quotes of TOML as a cell of a table has it."""
+    if column.kind not in ("list", "numbers"):
+        return text
+    text = text.removeprefix("[").removesuffix("]")
+    return ";".join(part.strip().strip("\"'") for part in text.replace(",", ";").split(";"))
+
+
 def parse_setting(column: Column, value: object) -> Any:
     """Return the typed value of a key of ``case.toml``.
 

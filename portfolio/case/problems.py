@@ -6,6 +6,9 @@ import difflib
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+SETTINGS_SHEET = "settings"
+"""Sheet of a workbook that holds what ``case.toml`` holds in a folder."""
+
 
 @dataclass(frozen=True)
 class Problem:
@@ -14,7 +17,8 @@ class Problem:
     Attributes
     ----------
     file : str
-        File name within the case folder, or the folder itself; empty where only an override is at fault.
+        File name within the case folder, the name of a workbook, or the case itself; empty where only an override is
+        at fault.
     row : int or None
         Line of the file as an editor counts it (the header of a table is row 1).
     column : str or None
@@ -25,6 +29,8 @@ class Problem:
         What is wrong, and what to do about it.
     override : str
         The ``--set`` argument that brought the value in; empty where the file did.
+    place : str
+        Where in a workbook: ``projects!H7``, ``projects!7:7`` for a row, ``projects`` for a sheet; empty in folders.
     """
 
     file: str
@@ -34,14 +40,16 @@ class Problem:
     why: str
     remedy: str
     override: str = ""
+    place: str = ""
 
     def __str__(self) -> str:
         """Return the problem as one line."""
-        place = [self.file] if self.file else []
-        if self.row is not None:
+        place = [self.place or self.file] if self.file else []
+        if self.row is not None and not self.place:
             place.append(f"row {self.row}")
         if self.column is not None:
-            place.append(f"{'key' if self.file.endswith('.toml') else 'column'} {self.column}")
+            setting = self.file.endswith(".toml") or self.place.split("!")[0] == SETTINGS_SHEET
+            place.append(f"{'key' if setting else 'column'} {self.column}")
         if self.value is not None:
             place.append(f"value {self.value!r}")
         where = ", ".join(place)

@@ -1,4 +1,4 @@
-"""Reading a case folder: all of its problems at once, or a validated :class:`Case`."""
+"""Reading a case, folder or workbook: all of its problems at once, or a validated :class:`Case`."""
 
 from __future__ import annotations
 
@@ -13,18 +13,20 @@ from portfolio.case.overrides import apply_overrides
 from portfolio.case.problems import CaseError, Problem
 from portfolio.case.records import Case
 from portfolio.case.settings import SECTIONS, Settings
-from portfolio.case.sheets import SETTINGS_FILE, read_folder, table_file
+from portfolio.case.sheets import SETTINGS_FILE, Folder, read_folder, table_file
+from portfolio.case.spreadsheet import SUFFIXES
 from portfolio.case.tables import TABLES
 from portfolio.case.validation import validate
+from portfolio.case.workbook import Layout, read_workbook
 
 
 def read_case(path: str | PathLike[str], overrides: Sequence[str] = ()) -> Case:
-    """Read and validate a case folder.
+    """Read and validate a case: a folder or a workbook.
 
     Parameters
     ----------
     path : path
-        Folder with ``case.toml`` and the tables as CSV files.
+        Folder with ``case.toml`` and the tables as CSV files, or a workbook (``.xlsx``) with the same as sheets.
     overrides : sequence of str
         Values in place of those in the files, such as ``risk.cvar_weight=0.5``,
         ``budgets.budget_usd_m[JOGMEC,2027]=300`` or ``budgets.budget_usd_m*=1.2``.
@@ -39,24 +41,31 @@ def read_case(path: str | PathLike[str], overrides: Sequence[str] = ()) -> Case:
     CaseError
         With every problem of the case.
     """
-    folder = Path(path)
-    if not folder.is_dir():
-        remedy = "give the folder that holds case.toml"
-        if folder.is_file():
-            why = "a file, not a case folder"
-        else:
-            why = "there is no such case folder"
-            remedy += "; `portfolio init` makes one"
-        raise CaseError([Problem(str(folder), None, None, None, why, remedy)])
-    files, problems = read_folder(folder)
+    files, problems, layout = _read_files(Path(path))
     files, found = apply_overrides(files, overrides)
     problems += found
     draft, found = make_draft(files)
     problems += found
     problems += validate(draft)
     if problems:
-        raise CaseError(_ordered(problems))
+        ranked = _ordered(problems)
+        raise CaseError(ranked if layout is None else [layout.locate(problem) for problem in ranked])
     return _build(draft)
+
+
+def _read_files(path: Path) -> tuple[Folder, list[Problem], Layout | None]:
+    """Return the files of a folder, or the sheets of a workbook and where everything stands in it."""
+    if path.is_dir():
+        return *read_folder(path), None
+    remedy = "give the folder that holds case.toml, or a workbook (.xlsx)"
+    if not path.is_file():
+        why = "there is no such case folder or workbook"
+        remedy += "; `portfolio init` makes one"
+    elif path.suffix.lower() not in SUFFIXES:
+        why = "a file, but neither a case folder nor a workbook"
+    else:
+        return read_workbook(path)
+    raise CaseError([Problem(str(path), None, None, None, why, remedy)])
 
 
 def _ordered(problems: Iterable[Problem]) -> list[Problem]:

@@ -19,7 +19,8 @@ _HEAD = """# Cases
 
 A case is a folder with `case.toml` and the CSV tables below. `eu_japan_ree/` is the shipped case, `tiny/` one small
 enough to solve by hand. `portfolio init DIR` copies a case, `portfolio validate DIR` lists everything that is wrong
-with one.
+with one. `portfolio init --workbook FILE.xlsx` makes a case one workbook instead, with a sheet for each table and one
+for the settings, which every command takes in place of the folder.
 
 This page is made from the schema: `python -m portfolio.case.readme > inputs/README.md`.
 

@@ -253,6 +253,33 @@ class Finance:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Pressure:
+    """Section ``[pressure]``: what supported supply does to prices, a second pass over a portfolio that is chosen."""
+
+    elasticity: float = amount(
+        "inverse price elasticity of demand: the price is (1 + new supply / market)^-elasticity times what it was",
+        unit="ratio",
+        default=1.0,
+    )
+    market_factor: float = setting(
+        "number",
+        "market that sets the price over the demand of the case's regions",
+        unit="ratio",
+        default=3.0,
+        above=0.0,
+    )
+    dumping_rate: float = amount(
+        "slumps a year that incumbents start where new supply is as large as the market, else in proportion",
+        unit="1/y",
+        default=1.0,
+    )
+    dumping_factor: float = setting(
+        "number", "price in such a slump over the price without it", unit="ratio", default=0.6, above=0.0, upper=1.0
+    )
+    dumping_y: int = setting("integer", "years a slump lasts", unit="y", default=2, lower=1)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Settings:
     """All sections of ``case.toml``."""
 
@@ -265,6 +292,7 @@ class Settings:
     benchmarks: Benchmarks = field(default_factory=Benchmarks)
     alliance: Alliance = field(default_factory=Alliance)
     finance: Finance = field(default_factory=Finance)
+    pressure: Pressure = field(default_factory=Pressure)
 
     @property
     def years(self) -> tuple[int, ...]:
@@ -282,6 +310,7 @@ SECTIONS: dict[str, type[Any]] = {
     "benchmarks": Benchmarks,
     "alliance": Alliance,
     "finance": Finance,
+    "pressure": Pressure,
 }
 """Record class of every section."""
 

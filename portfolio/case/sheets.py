@@ -9,9 +9,11 @@ import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
+from portfolio.case.parsing import CellError, parse_given, parse_setting, unwrapped
 from portfolio.case.problems import Problem, advise, nearest
-from portfolio.case.schema import columns
+from portfolio.case.schema import Column, columns
 from portfolio.case.settings import REQUIRED_SECTIONS, SECTIONS
 from portfolio.case.tables import OPTIONAL_TABLES, TABLES
 
@@ -19,17 +21,27 @@ SETTINGS_FILE = "case.toml"
 
 
 @dataclass(frozen=True)
+class Fault:
+    """Why a cell of a workbook cannot be taken, whatever its column asks for, and the remedy."""
+
+    why: str
+    remedy: str
+
+
+@dataclass(frozen=True)
 class Line:
     """A row of a table as text.
 
     ``row`` is the line on which it starts; ``cells`` are by column; ``changed`` names the override behind a cell;
-    ``whole`` is False where the row is of the wrong length, so that only its keys can be trusted.
+    ``whole`` is False where the row is of the wrong length, so that only its keys can be trusted; ``faults`` are of
+    cells of a workbook that hold no plain value.
     """
 
     row: int
     cells: Mapping[str, str]
     changed: Mapping[str, str] = field(default_factory=dict)
     whole: bool = True
+    faults: Mapping[str, Fault] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -44,14 +56,32 @@ class Sheet:
 
 @dataclass(frozen=True)
 class Document:
-    """``case.toml`` as parsed.
+    """``case.toml`` as parsed, or the sheet of settings of a workbook.
 
     ``rows`` gives the row of a (section, key); ``overrides`` maps a (section, key) to the override and its text.
+    ``cells`` says that values are the texts of cells, as in tables, instead of values of TOML; ``faults`` are of cells
+    that hold no plain value.
     """
 
     sections: Mapping[str, Mapping[str, object]]
     rows: Mapping[tuple[str, str], int]
     overrides: Mapping[tuple[str, str], tuple[str, str]] = field(default_factory=dict)
+    cells: bool = False
+    faults: Mapping[tuple[str, str], Fault] = field(default_factory=dict)
+
+    def value(self, section: str, about: Column) -> Any:
+        """Return the typed value of a key that is given.
+
+        Raises
+        ------
+        CellError
+            Where it is not of the key's kind or out of its bounds.
+        """
+        raw = self.sections[section][about.name]
+        fault = self.faults.get((section, about.name))
+        if fault is not None:
+            raise CellError(fault.why, fault.remedy)
+        return parse_given(about, unwrapped(about, str(raw))) if self.cells else parse_setting(about, raw)
 
 
 @dataclass(frozen=True)
@@ -151,7 +181,7 @@ def _read_sheet(file: Path, table: str) -> tuple[Sheet | None, list[Problem]]:
         remedy = "save it with commas between cells; `;` separates the items of a list"
         problems.append(Problem(file.name, first, None, None, "cells separated by semicolons", remedy))
         return None, problems
-    meant, found = _check_header(table, first, header)
+    meant, found = check_header(table, first, header)
     problems += found
     lines = []
     for row, cells in body:
@@ -179,7 +209,7 @@ def _read_rows(file: str, text: str) -> tuple[list[tuple[int, list[str]]], list[
     return rows, []
 
 
-def _check_header(table: str, row: int, header: list[str]) -> tuple[list[str], list[Problem]]:
+def check_header(table: str, row: int, header: list[str]) -> tuple[list[str], list[Problem]]:
     """Return the column meant by each cell of the header ("" for none) and its problems."""
     file = table_file(table)
     known = {c.name: c for c in columns(TABLES[table])}
@@ -230,11 +260,11 @@ def _read_document(file: Path) -> tuple[Document | None, list[Problem]]:
         remedy = 'write keys as `key = value`, text in "quotes", sections as [section]'
         return None, [*problems, Problem(file.name, row, None, None, why, remedy)]
     rows = _rows_of_keys(text)
-    sections, found = _check_sections(parsed, rows)
+    sections, found = check_sections(parsed, rows)
     return Document(sections, rows), problems + found
 
 
-def _check_sections(
+def check_sections(
     parsed: Mapping[str, object], rows: Mapping[tuple[str, str], int]
 ) -> tuple[dict[str, Mapping[str, object]], list[Problem]]:
     """Return the known keys of the known sections, near names taken for what they mean."""

@@ -1,4 +1,4 @@
-"""Starting a case: a copy of a shipped one, or empty templates made from the schema."""
+"""Starting a case, as a folder or a workbook: a copy of a shipped one, or empty templates made from the schema."""
 
 from __future__ import annotations
 
@@ -12,11 +12,13 @@ from os import PathLike
 from pathlib import Path
 
 from portfolio.case.problems import nearest
+from portfolio.case.reading import read_case
 from portfolio.case.schema import Column, columns
 from portfolio.case.settings import SECTIONS
 from portfolio.case.sheets import SETTINGS_FILE, table_file
 from portfolio.case.tables import TABLES
-from portfolio.case.writing import format_setting
+from portfolio.case.workbook_writing import write_workbook
+from portfolio.case.writing import format_setting, write_case
 
 EMPTY = "empty"
 """Source that stands for templates without data."""
@@ -64,7 +66,8 @@ def init_case(target: str | PathLike[str], source: str = "eu_japan_ree") -> Path
     target : path
         Folder to make; its parents are made too.
     source : str
-        Name of a shipped case, or ``empty`` for templates: headers and a commented ``case.toml``.
+        Name of a shipped case; the path of a workbook, to have it as a folder; or ``empty`` for templates: headers and
+        a commented ``case.toml``.
 
     Returns
     -------
@@ -77,6 +80,8 @@ def init_case(target: str | PathLike[str], source: str = "eu_japan_ree") -> Path
         If the target is a file or a folder that is not empty.
     ValueError
         If no case of that name is shipped.
+    CaseError
+        With every problem of the workbook.
     """
     folder = Path(target)
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
@@ -87,6 +92,8 @@ def init_case(target: str | PathLike[str], source: str = "eu_japan_ree") -> Path
         draft = Path(made) / "case"
         if source == EMPTY:
             _write_templates(draft)
+        elif source not in shipped_cases() and Path(source).is_file():
+            write_case(read_case(source), draft)
         else:
             with shipped_case(source) as origin:
                 shutil.copytree(origin, draft, ignore=shutil.ignore_patterns("__pycache__", ".*"))
@@ -94,6 +101,38 @@ def init_case(target: str | PathLike[str], source: str = "eu_japan_ree") -> Path
             folder.rmdir()
         draft.rename(folder)
     return folder
+
+
+def init_workbook(target: str | PathLike[str], source: str = "eu_japan_ree") -> Path:
+    """Start a case as one workbook.
+
+    Parameters
+    ----------
+    target : path
+        File to make, ending in ``.xlsx``; its parents are made too.
+    source : str
+        Name of a shipped case; the path of a sound case, to have it as a workbook; or ``empty`` for templates.
+
+    Returns
+    -------
+    Path
+        The file.
+
+    Raises
+    ------
+    FileExistsError
+        If the target exists.
+    ValueError
+        If there is no such case, or the target is no name of a workbook.
+    CaseError
+        With every problem of the case at that path.
+    """
+    if source == EMPTY:
+        return write_workbook(None, target)
+    if source not in shipped_cases() and Path(source).exists():
+        return write_workbook(read_case(source), target)
+    with shipped_case(source) as origin:
+        return write_workbook(read_case(origin), target)
 
 
 def _home() -> Traversable:

@@ -13,6 +13,7 @@ from portfolio.case.records import Case
 from portfolio.case.schema import Column, columns
 from portfolio.case.settings import SECTIONS
 from portfolio.case.sheets import SETTINGS_FILE, table_file
+from portfolio.case.spreadsheet import SUFFIXES
 from portfolio.case.tables import OPTIONAL_TABLES, TABLES
 
 
@@ -45,19 +46,22 @@ def write_case(case: Case, folder: str | PathLike[str]) -> Path:
 
 
 def case_hashes(path: str | PathLike[str]) -> dict[str, str]:
-    """Return the SHA-256 of every input file of a case folder, as hexadecimal digits by file name.
+    """Return the SHA-256 of every input file of a case, as hexadecimal digits by file name.
 
     Raises
     ------
     CaseError
-        If the folder holds no ``case.toml``.
+        If it is neither a workbook nor a folder that holds ``case.toml``.
     """
-    folder = Path(path)
-    if not (folder / SETTINGS_FILE).is_file():
-        remedy = "give the folder that holds case.toml"
-        raise CaseError([Problem(str(folder), None, None, None, "not a case folder", remedy)])
+    place = Path(path)
     names = [SETTINGS_FILE, *map(table_file, TABLES)]
-    files = [folder / name for name in names if (folder / name).is_file()]
+    if place.is_file() and place.suffix.lower() in SUFFIXES:
+        files = [place]
+    elif (place / SETTINGS_FILE).is_file():
+        files = [place / name for name in names if (place / name).is_file()]
+    else:
+        remedy = "give the folder that holds case.toml, or a workbook (.xlsx)"
+        raise CaseError([Problem(str(place), None, None, None, "not a case folder or workbook", remedy)])
     return {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in files}
 
 

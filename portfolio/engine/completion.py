@@ -19,8 +19,8 @@ MIXES = 8
 """Most rounds of mixing packages before the search branches."""
 MIX_GAP = 0.005
 """Gap to which packages are mixed."""
-MIX_SECONDS = 1.5
-"""Most seconds for one round."""
+MIX_NODES = 100
+"""Most nodes of one round: mostly the root is enough. A limit in seconds would make answers depend on the machine."""
 RECENT = 50
 """Cuts last made that count for the best point of a pattern besides those in the relaxation."""
 NEARLY = 0.3
@@ -37,21 +37,13 @@ class Completion:
         self.hints: list[Array] = []
 
     def adapt(self) -> None:
-        """Make whole first stages of the hints, best one first: of their choices, or of some where not all may be."""
+        """Complete the hints, the best first, as long as the gap is not reached."""
         first, decided = self.search.programme.first, self.search.decided
         for hint in reversed(self.hints):
             self.search.check()
-            if self.search.settled:
+            if self.search.done:
                 return
-            before = self.search.objective
             self.complete(np.round(hint[decided]), first.lower, first.upper, frozenset())
-            if self.search.objective < before or not hint[decided].any():
-                continue
-            upper = first.upper.copy()
-            upper[decided] = np.minimum(upper[decided], np.round(hint[decided]))
-            found = self.whole_point(first.lower, upper, frozenset())
-            if found is not None:
-                self.search.worth(found[0])
 
     def look_around(self, node: Node, point: Point) -> bool:
         """Once for every pattern of the branches: the best whole point of that pattern, evaluated; whether any was.
@@ -105,7 +97,7 @@ class Completion:
                 return
             mix, select = self.search.restricted.whole_mix(), self.search.restricted.layers.select
             result = solve(
-                mix, gap=max(MIX_GAP, self.search.limits.gap), time_limit_s=self.left(MIX_SECONDS), threads=1
+                mix, gap=max(MIX_GAP, self.search.limits.gap), time_limit_s=self.left(), nodes=MIX_NODES, threads=1
             )
             if result.status == "interrupted":
                 raise KeyboardInterrupt
@@ -120,11 +112,10 @@ class Completion:
             if self.search.objective >= before:
                 return
 
-    def left(self, most: float = np.inf) -> float | None:
-        """Seconds left, at most so many."""
+    def left(self) -> float | None:
+        """Seconds left; None without a limit."""
         limit = self.search.limits.time_limit_s
-        left = np.inf if limit is None else limit - (time.perf_counter() - self.search.begin)
-        return float(min(left, most)) if np.isfinite(min(left, most)) else None
+        return None if limit is None else limit - (time.perf_counter() - self.search.begin)
 
     def whole_point(self, lower: Array, upper: Array, forced: frozenset[int]) -> tuple[Array, float] | None:
         """Best whole point under the cuts and some bounds, and a bound on all of them; None without one that pays."""

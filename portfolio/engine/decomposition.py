@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from portfolio.engine.checkpoint import Checkpoint, discard
-from portfolio.engine.highs import solve
+from portfolio.engine.highs import LinearProgram, solve
 from portfolio.engine.interrupts import Interrupts
 from portfolio.engine.learned import Learned, learned, recourse_mark
 from portfolio.engine.passes import Passes, threads
@@ -27,6 +27,9 @@ FEW = 100
 """Fewest scenarios of that part."""
 FLAT = 1.0
 """Part of the gap asked for at which the linear phase ends."""
+
+ALLOWED = 1e-9
+"""What a start may miss rules by."""
 
 
 @dataclass(frozen=True)
@@ -124,6 +127,7 @@ def _be_taught(search: Search, teacher: Learned, mark: str) -> list[Array]:
     first = search.programme.first
     search.completion.hints = [np.clip(x, first.lower, first.upper) for x in teacher.patterns]
     if teacher.recourse == mark:
+        search.taught = True
         teacher.give_cuts(search.pool)
         return []
     return [np.clip(x, first.lower, first.upper) for x in teacher.points]
@@ -147,14 +151,15 @@ def _run(
     search.pause = pause
     try:
         if not branching:
-            for x in starts if search.best is None else ():
+            taught = [x for x in search.completion.hints if allowed(search.programme.first, x)]
+            for x in [*starts, *taught] if search.best is None else ():
                 search.evaluate(x, exact=True, whole=True)
             if search.pool.count == 0 and not _first_cut(search):
                 return Status.INFEASIBLE
             flat = min(1e-3, max(FLAT * search.limits.gap, 1e-9))
             resumed = kept is not None and kept.earlier_s > 0
             points = list(told)
-            if not resumed and not points and search.pool.count <= len(starts) * search.pool.layout.labels:
+            if not resumed and not points and not search.taught:
                 points = _rehearse(search, flat)
             for x in points:
                 search.check()
@@ -214,6 +219,13 @@ def zero_start(programme: TwoStage) -> Array | None:
     """The first stage of doing nothing, where that is allowed."""
     first = programme.first
     x = np.clip(np.zeros(first.cost.size), first.lower, first.upper)
+    return x if allowed(first, x) else None
+
+
+def allowed(first: LinearProgram, x: Array) -> bool:
+    """Whether a point keeps bounds and rows, and whole columns are whole."""
     rows = first.matrix @ x
-    allowed = (rows >= first.row_lower - 1e-9).all() and (rows <= first.row_upper + 1e-9).all()
-    return x if allowed else None
+    room = ALLOWED * (1.0 + np.abs(x).max(initial=0.0))
+    inside = (x >= first.lower - ALLOWED).all() and (x <= first.upper + ALLOWED).all()
+    kept = (rows >= first.row_lower - room).all() and (rows <= first.row_upper + room).all()
+    return bool(inside and kept and (np.abs(x - np.round(x))[first.integer] <= ALLOWED).all())

@@ -74,12 +74,15 @@ def solve(
     *,
     gap: float = 0.0,
     time_limit_s: float | None = None,
+    nodes: int | None = None,
     threads: int = 0,
     start: tuple[npt.NDArray[np.int32], Array] | None = None,
     progress: Callable[[float, float, float], None] | None = None,
     improved: Callable[[Array], None] | None = None,
 ) -> Result:
     """Solve a programme; ``start`` gives columns and their values in a feasible point (the rest is completed).
+
+    ``nodes`` limits the nodes of a mixed-integer programme.
 
     ``progress(seconds, objective, bound)`` is called while a mixed-integer programme is solved. Ctrl-C ends the
     solve with what was found and status ``interrupted``.
@@ -97,6 +100,8 @@ def solve(
     solver.setOptionValue("mip_feasibility_tolerance", 1e-9)
     if time_limit_s is not None:
         solver.setOptionValue("time_limit", max(time_limit_s, 0.1))
+    if nodes is not None:
+        solver.setOptionValue("mip_max_nodes", nodes)
     if threads > 0:
         solver.resetGlobalScheduler(True)
         solver.setOptionValue("threads", threads)
@@ -154,6 +159,7 @@ def _result(solver: highspy.Highs, program: LinearProgram, interrupted: bool, se
         "kInfeasible": "infeasible",
         "kUnboundedOrInfeasible": "infeasible",
         "kTimeLimit": "time limit",
+        "kSolutionLimit": "node limit",
         "kInterrupt": "interrupted",
         "kHighsInterrupt": "interrupted",
     }

@@ -73,7 +73,7 @@ class Search:
         self.branching = False
         self.current: Node | None = None
         self.points: list[Array] = []
-        self.teaching = False
+        self.taught = self.teaching = False
         self.telling: list[Array] = []
         self.made_at: list[int] = []
         self.costs = Costs()
@@ -273,8 +273,8 @@ class Search:
             if not self.branching:
                 first, self.branching = self.programme.first, True
                 self.push(self.root, first.lower.copy(), first.upper.copy(), frozenset())
-                self.completion.adapt()
                 self.completion.mix()
+                self.completion.adapt()
             while self.open and not self.done:
                 self.check()
                 self.current = heapq.heappop(self.open)

@@ -65,8 +65,8 @@ class SavedRun:
         )
 
 
-def read_run(folder: Path) -> SavedRun:
-    """Read a run folder.
+def read_run(folder: Path, *, any_version: bool = False) -> SavedRun:
+    """Read a run folder; with ``any_version`` one that another version made, to look at and not to compute with.
 
     Raises
     ------
@@ -74,7 +74,8 @@ def read_run(folder: Path) -> SavedRun:
         Where it is no run folder, or incomplete, edited, or of another version; the message says what to do.
     """
     record = _record(folder)
-    _check_version(folder, record)
+    if not any_version:
+        _check_version(folder, record)
     said = _said(folder, record)
     _check_hashes(folder, Path(), {FILE: said.files.get(FILE)})
     _check_hashes(folder, Path("inputs"), said.inputs)

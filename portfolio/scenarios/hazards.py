@@ -75,14 +75,16 @@ def event_rates(case: Case, hazards: tuple[Hazard, ...], source: Source) -> Arra
 
     Where ``sampling.uncertain_rates``, Gamma with shape ``rate_events`` + 1/2 and mean ``rate``: the posterior
     under the Jeffreys prior of a Poisson rate after ``rate_events`` events in (``rate_events`` + 1/2)/``rate``
-    years; else ``rate``.
+    years; else ``rate``. A hazard with infinitely many ``rate_events`` is known to have its ``rate``.
     """
     rate = np.array([h.rate for h in hazards])[:, None]
     if not case.settings.sampling.uncertain_rates:
         return np.broadcast_to(rate, (len(hazards), source.size))
-    shape = np.array([h.rate_events for h in hazards])[:, None] + 0.5
+    events = np.array([h.rate_events for h in hazards])[:, None]
+    known = np.isinf(events)
+    shape = np.where(known, 1.0, events + 0.5)
     u = source.draws("hazard", tuple(h.hazard for h in hazards), "rate", 1)[:, :, 0]
-    return np.asarray(rate * gammaincinv(shape, u) / shape, dtype=float)
+    return np.asarray(np.where(known, rate, rate * gammaincinv(shape, u) / shape), dtype=float)
 
 
 def event_counts(case: Case, hazards: tuple[Hazard, ...], source: Source) -> Integers:

@@ -54,7 +54,7 @@ def sample(case: Case, count: int, seed: int, *, first: int = 0, method: str | N
     if first and chosen == "latin_hypercube":
         raise ValueError("a Latin hypercube has no scenarios beyond its own: take another seed instead of `first`")
     index = np.arange(first, first + count, dtype=np.int64)
-    return _draw(case, _source(case, index, seed, first + count, chosen), index, 1.0 / count)
+    return _draw(case, uniform_source(case, index, seed, first + count, chosen), index, 1.0 / count)
 
 
 def sample_in_chunks(
@@ -93,7 +93,7 @@ def sample_chunk(case: Case, index: npt.ArrayLike, seed: int, total: int, *, met
         raise ValueError(f"total is {total}: a sample has at least one scenario")
     if chosen != "monte_carlo" and rows.size and rows.max() >= total:
         raise ValueError(f"scenario {rows.max()} is not among the {total} points of the {chosen} design")
-    return _draw(case, _source(case, rows, seed, total, chosen), rows, 1.0 / total)
+    return _draw(case, uniform_source(case, rows, seed, total, chosen), rows, 1.0 / total)
 
 
 HELD = {
@@ -146,7 +146,7 @@ def stressed_chunk(
     rows = np.asarray(index, dtype=np.int64)
     if total < 1:
         raise ValueError(f"total is {total}: a sample has at least one scenario")
-    source = _source(case, rows, seed, total, "monte_carlo")
+    source = uniform_source(case, rows, seed, total, "monte_carlo")
     return _draw_chunk(case, source, rows, 1.0 / total, happening(case, effects, [start_year] * rows.size), effects)
 
 
@@ -157,7 +157,7 @@ def _method(case: Case, method: str | None) -> str:
     return chosen
 
 
-def _source(case: Case, index: npt.NDArray[np.int64], seed: int, total: int, method: str) -> Source:
+def uniform_source(case: Case, index: npt.NDArray[np.int64], seed: int, total: int, method: str) -> Source:
     """Return the source of uniform draws of a method."""
     if seed < 0:
         raise ValueError(f"seed is {seed}: it cannot be negative")

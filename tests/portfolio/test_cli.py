@@ -146,6 +146,10 @@ def test_all_problems_at_once_and_nothing_written(home: Path) -> None:
         ("validate", "nowhere"),
         ("init", "x", "--from", "tny"),
         ("init", "x", "--from", "tiny", "--empty"),
+        ("init",),
+        ("init", "x", "--workbook", "x.xlsx"),
+        ("init", "--workbook", "x.xls"),
+        ("init", "--workbook", "x.xlsx", "--from", "tny"),
         ("evaluat",),
     ],
     ids=str,
@@ -264,6 +268,22 @@ def test_init_validate_solve(home: Path) -> None:
     assert (home / "empty" / "case.toml").is_file()
     assert run("init", "real").exit_code == 0
     assert run("validate", "real").exit_code == 0
+
+
+def test_a_case_as_a_workbook(home: Path) -> None:
+    assert run("init", "--workbook", "mine.xlsx", "--from", "tiny").exit_code == 0
+    assert run("init", "--workbook", "mine.xlsx", "--from", "tiny").exit_code == 2
+    assert "mine.xlsx is sound: 3 projects, 2 members" in run("validate", "mine.xlsx").stdout
+    found = run("validate", "mine.xlsx", "--json", "--set", "projects.capex_usd_m=-1")
+    places = [p["place"] for p in json.loads(found.stdout)["problems"]]
+    assert (found.exit_code, len(places)) == (2, 1)
+    assert places[0].startswith("projects!")
+    assert run("solve", "mine.xlsx", "--scenarios", "5", "--out", "r").exit_code == 0
+    assert (home / "r" / "inputs" / "case.toml").is_file()
+    assert list(json.loads((home / "r" / "run.json").read_text())["inputs"]["read"]) == ["mine.xlsx"]
+    assert run("init", "--workbook", "empty.xlsx", "--empty").exit_code == 0
+    assert run("init", "folder", "--from", "mine.xlsx").exit_code == 0
+    assert run("validate", "folder").exit_code == 0
 
 
 def test_validate_lists_every_problem(home: Path) -> None:

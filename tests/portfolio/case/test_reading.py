@@ -18,11 +18,11 @@ def places(folder: Folder) -> list[tuple[str, int | None, str | None]]:
 
 class TestFiles:
     def test_missing_folder(self, tmp_path: Path) -> None:
-        with pytest.raises(CaseError, match=r"no such case folder; give the folder .* init"):
+        with pytest.raises(CaseError, match=r"no such case folder or workbook; give the folder .* init"):
             read_case(tmp_path / "nowhere")
 
     def test_a_file_is_no_folder(self, folder: Folder) -> None:
-        with pytest.raises(CaseError, match="a file, not a case folder"):
+        with pytest.raises(CaseError, match="a file, but neither a case folder nor a workbook"):
             read_case(folder.path / "case.toml")
 
     def test_missing_settings(self, folder: Folder) -> None:

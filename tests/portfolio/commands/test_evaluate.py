@@ -104,7 +104,7 @@ def test_bad_usage(home: Path, args: tuple[str, ...], says: str) -> None:
 
 
 def test_interrupted(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def interrupt(*_: Any) -> None:
+    def interrupt(*_: Any, **__: Any) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(FixedPortfolio, "on", interrupt)
