@@ -46,8 +46,8 @@ from portfolio.report.worth import Worth
 from portfolio.scenarios.drivers import Drivers
 from portfolio.scenarios.sampling import sample
 from portfolio.studies.alternatives import alternatives
-from portfolio.studies.explain import explain
 from portfolio.studies.compare_runs import compare_runs as put_side_by_side
+from portfolio.studies.explain import explain
 from portfolio.studies.out_of_sample import SCENARIOS, out_of_sample
 from portfolio.studies.pressure import pressure
 from portfolio.studies.regret import regret

@@ -18,12 +18,10 @@ import click
 
 from portfolio import __version__
 from portfolio.commands.alternatives import alternatives
-from portfolio.commands.console import as_json_text, complain, debug_option, render, say
-from portfolio.commands.evaluate import evaluate
-from portfolio.commands.explain import explain
 from portfolio.commands.compare_runs import compare_runs
 from portfolio.commands.console import as_json_text, complain, debug_option, render, say
 from portfolio.commands.evaluate import evaluate
+from portfolio.commands.explain import explain
 from portfolio.commands.options import set_option
 from portfolio.commands.pressure import pressure
 from portfolio.commands.regret import regret

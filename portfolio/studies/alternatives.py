@@ -24,7 +24,7 @@ from portfolio.studies.alternatives_tables import Alternative, Found, study_of
 from portfolio.studies.differing import jump
 from portfolio.studies.points import FRESH, Answer, Point, Terms, charged, prepared
 from portfolio.studies.running import Desk, case_of
-from portfolio.studies.support import Verdict, questions, verdict
+from portfolio.studies.support import questions, verdict
 
 KIND = "alternatives"
 SAME = 1e-5
@@ -104,8 +104,9 @@ def alternatives(
         floor = min(max(best.bound, saved.bound), best.objective)
     else:
         floor = best.bound
-    found = work.differing(best, most, count)
-    verdicts, asked = work.verdicts([a.answer for a in found.alternatives], most, floor)
+    asked = work.ask(*questions(work.point, work.projects, [best], most))
+    verdicts = tuple(verdict(p, [best], asked, floor) for p in work.projects)
+    found = work.differing(best, asked, most, count)
     found = replace(found, run=saved.name, within=within, most=most, floor=floor, verdicts=verdicts)
     work.verify([*(a.answer for a in found.alternatives), *(a for a in asked if a.objective <= most)])
     return desk.finish(lambda: study_of(found, prepared(case).assembly, terms))
@@ -158,13 +159,13 @@ class _Work:
         changes = Changes(must=supported, never=frozenset(self.projects) - supported)
         return self.ask(Point(name, self.case, changes, baseline=False))[0]
 
-    def differing(self, best: Answer, most: float, count: int) -> Found:
+    def differing(self, best: Answer, known: Sequence[Answer], most: float, count: int) -> Found:
         """The best portfolio and those that differ most from the ones before."""
         held = [Alternative(1, best, 0, 0)]
         exhausted = False
         while len(held) < count and not exhausted:
             before = [a.answer.supported for a in held]
-            leap = jump(self.point, self.projects, before, most, lambda point: self.ask(point)[0])
+            leap = jump(self.point, self.projects, before, known, most, lambda point: self.ask(point)[0])
             exhausted = leap.exhausted
             if leap.answer is None:
                 break
@@ -172,11 +173,6 @@ class _Work:
             answer = polished if polished.objective <= most else leap.answer
             held.append(Alternative(len(held) + 1, answer, leap.reuse, leap.least))
         return Found(tuple(held), exhausted)
-
-    def verdicts(self, known: Sequence[Answer], most: float, floor: float) -> tuple[tuple[Verdict, ...], list[Answer]]:
-        """What is proven of every project, and the answers that prove it."""
-        asked = self.ask(*questions(self.point, self.projects, known, most))
-        return tuple(verdict(p, known, asked, floor) for p in self.projects), asked
 
     def verify(self, answers: Sequence[Answer]) -> None:
         """Measure portfolios again, on the same scenarios, without the search.

@@ -239,6 +239,8 @@ def _caveats(found: Found, undecided: bool, assembly: Assembly, terms: Terms) ->
     ]
     if found.exhausted:
         notes.append("There are provably no other sets of projects within the slack than those shown.")
+    elif len(found.alternatives) == 1:
+        notes.append("No other set of projects was found in time; that there is none is not proven.")
     if any(a.least < a.reuse for a in found.alternatives):
         notes.append(
             "Not every alternative is proven to share the least with those before it: see reuse and least_reuse."

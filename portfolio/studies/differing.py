@@ -40,7 +40,14 @@ class Jump:
     exhausted: bool = False
 
 
-def jump(best: Point, projects: Sequence[str], before: Sequence[frozenset[str]], most: float, ask: Ask) -> Jump:
+def jump(
+    best: Point,
+    projects: Sequence[str],
+    before: Sequence[frozenset[str]],
+    known: Sequence[Answer],
+    most: float,
+    ask: Ask,
+) -> Jump:
     """Find the portfolio of least reuse whose set of projects is a new one, by bisection.
 
     Parameters
@@ -51,6 +58,8 @@ def jump(best: Point, projects: Sequence[str], before: Sequence[frozenset[str]],
         Projects that may be supported.
     before : sequence of frozenset
         Sets of projects of the alternatives before.
+    known : sequence of Answer
+        Portfolios known: the least reuse among those within the slack is where the bisection begins.
     most : float
         Largest objective allowed.
     ask : callable
@@ -63,7 +72,8 @@ def jump(best: Point, projects: Sequence[str], before: Sequence[frozenset[str]],
     def trial(label: str, *rows: Row) -> Answer:
         return ask(Point(f"{name}_{label}", best.case, Changes(rows=(*new, *rows)), target=most))
 
-    found = trial("of_any_reuse")
+    others = [a for a in known if a.objective <= most and a.supported not in before]
+    found = min(others, key=lambda a: (_reuse(a, counts), a.objective)) if others else trial("of_any_reuse")
     if found.objective > most:
         return Jump(None, 0, 0, exhausted=bound_of(found) > most)
     used = _reuse(found, counts)

@@ -16,8 +16,8 @@ from portfolio.report.run import Run
 from portfolio.report.saved import SavedRun, read_run
 from portfolio.report.steps import Clock, StepCall
 from portfolio.report.study import Study
-from portfolio.studies.explain_tables import Explained, Pair, study_of
-from portfolio.studies.moving import MOST, Moved, move
+from portfolio.studies.explain_tables import Explained, Moved, Pair, study_of
+from portfolio.studies.moving import MOST, move
 from portfolio.studies.points import FRESH, Answer, Point, Terms, prepared
 from portfolio.studies.running import Desk, case_of
 
