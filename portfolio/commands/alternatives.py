@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from portfolio.commands.study import answer, study_options
+from portfolio.commands.study import answer, set_gap, study_options
 
 
 class Share(click.ParamType):  # type: ignore[type-arg,unused-ignore]
@@ -53,3 +53,6 @@ def alternatives(ctx: click.Context, /, run: Path, out: Path | None, as_json: bo
 
     do = partial(api.alternatives, run, **options)
     answer(ctx, run, "alternatives", out, as_json, do, summary)
+
+
+set_gap(alternatives, None, "Gap of the best portfolio and of each alternative.  [default: a tenth of --within]")

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from portfolio.commands.study import answer, study_options
+from portfolio.commands.study import answer, set_gap, study_options
 
 
 @click.command()
@@ -53,3 +53,6 @@ def explain(
 
     do = partial(api.explain, run, project, moves=moves or ("capex",), **options)
     answer(ctx, run, f"explain-{project}", out, as_json, do, summary)
+
+
+set_gap(explain, 0.002, "Gap at which to stop; differences below it stay open.")

@@ -53,3 +53,18 @@ def test_what_is_no_share(solved: Path, share: str) -> None:
 def test_a_case_is_no_run() -> None:
     said = run("inputs/tiny")
     assert said.exit_code == 2
+
+
+def test_the_gap_is_a_tenth_of_the_slack(monkeypatch: pytest.MonkeyPatch, solved: Path) -> None:
+    from portfolio.studies import alternatives as module
+
+    asked: list[float] = []
+
+    def of(out: object, terms: module.Terms, *rest: object) -> None:
+        asked.append(terms.limits.gap)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(module.Desk, "of", of)
+    run(str(solved), "--within", "3%")
+    run(str(solved), "--within", "3%", "--gap", "0.02")
+    assert asked == pytest.approx([0.003, 0.02])
