@@ -48,6 +48,7 @@ from portfolio.scenarios.sampling import sample
 from portfolio.studies.alternatives import alternatives
 from portfolio.studies.compare_runs import compare_runs as put_side_by_side
 from portfolio.studies.explain import explain
+from portfolio.studies.frequency import selection_frequency
 from portfolio.studies.out_of_sample import SCENARIOS, out_of_sample
 from portfolio.studies.pressure import pressure
 from portfolio.studies.regret import regret
@@ -89,6 +90,7 @@ __all__ = [
     "regret",
     "replicate",
     "sampling",
+    "selection_frequency",
     "solve",
     "stability",
     "stress",

@@ -41,3 +41,11 @@ def test_it_prints_and_writes(solved: Path, tmp_path: Path) -> None:
 def test_what_is_refused(solved: Path) -> None:
     assert run(str(solved), "nowhere").exit_code == 2
     assert run("inputs/tiny", "INTEG").exit_code == 2
+
+
+def test_frequency(solved: Path, tmp_path: Path) -> None:
+    said = run(str(solved), "--frequency", "--batches", "2", "--gap", "0", "--out", str(tmp_path / "often"))
+    assert said.exit_code == 0, said.output
+    assert "2 fresh samples" in said.stdout
+    assert {p.name for p in (tmp_path / "often").iterdir()} == {"samples.csv", "frequency.csv", "study.json"}
+    assert run(str(solved)).exit_code == 2
