@@ -5,6 +5,8 @@
 >>> run.portfolio  # who funds what, a pandas table
 
 The functions are those of the commands: :func:`init`, :func:`validate`, :func:`solve`, :func:`evaluate`,
+:func:`replicate`, :func:`worth`, :func:`stress`,
+:func:`sweep`.
 :func:`replicate`, :func:`worth`, :func:`stress`, :func:`make_report`.
 The functions are those of the commands: a function of the same name for each, ``compare_runs`` for ``compare-runs``.
 """
@@ -45,6 +47,7 @@ if TYPE_CHECKING:
         solve,
         stability,
         stress,
+        sweep,
         validate,
         workbook,
         worth,
@@ -84,6 +87,7 @@ __all__ = [
     "solve",
     "stability",
     "stress",
+    "sweep",
     "validate",
     "workbook",
     "worth",

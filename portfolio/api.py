@@ -56,6 +56,7 @@ from portfolio.studies.replications import replicate
 from portfolio.studies.sampling import sampling
 from portfolio.studies.stability import stability
 from portfolio.studies.stress import STRESSED, Ask, stress_test
+from portfolio.studies.sweep import sweep
 from portfolio.studies.worth import worth
 
 __all__ = [
@@ -94,6 +95,7 @@ __all__ = [
     "solve",
     "stability",
     "stress",
+    "sweep",
     "validate",
     "workbook",
     "worth",

@@ -30,6 +30,7 @@ from portfolio.commands.report import report
 from portfolio.commands.sampling import sampling
 from portfolio.commands.stability import stability
 from portfolio.commands.stress import stress
+from portfolio.commands.sweep import sweep
 from portfolio.commands.workbook import workbook
 from portfolio.commands.worth import worth
 
@@ -97,6 +98,7 @@ def main() -> None:
     portfolio stress results/RUN             what if an embargo comes on top?
     portfolio alternatives results/RUN       what else is nearly as good?
     portfolio explain results/RUN PROJECT    why is it in, or not?
+    portfolio sweep CASE --vary NAME=A:B:N   what moves the answers?
     portfolio report results/RUN             its page again, its charts as files
     portfolio stability results/RUN          does it depend on which scenarios were drawn?
     portfolio sampling inputs/eu_japan_ree   do scenarios follow the parameters?
@@ -362,6 +364,7 @@ main.add_command(report)
 main.add_command(sampling)
 main.add_command(stability)
 main.add_command(stress)
+main.add_command(sweep)
 main.add_command(workbook)
 main.add_command(worth)
 

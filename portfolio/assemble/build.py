@@ -75,7 +75,7 @@ def assemble(
     offers = supply.incumbents(case, drivers)
     instance = Instance(
         **_labels(case),
-        **_rules(case),
+        **rules(case),
         **_arrays(case, price),
         options=costs.options,
         shares=costs.shares,
@@ -148,8 +148,8 @@ def _labels(case: Case) -> dict[str, Any]:
     }
 
 
-def _rules(case: Case) -> dict[str, Any]:
-    """Terms, budgets, policy and risk of the programme."""
+def rules(case: Case) -> dict[str, Any]:
+    """Return terms, budgets, policy and risk of the programme, by field of the instance."""
     policy = case.settings.policy
     return {
         "rights_ratio": {i.instrument: i.rights for i in case.instruments},

@@ -45,6 +45,8 @@ class Changes:
         Rules on which projects are supported together, besides those of the model; only the decomposition knows them.
     without : str, optional
         One of :data:`portfolio.assemble.rules.RULES`, which then has no force.
+    cost_key, fixed_cost, min_ticket, liquidity, admin_usd_m, max_project_share, max_country_share : optional
+        Fields of the instance of the same name.
     """
 
     budget: Mapping[tuple[str, int], float] | None = None
@@ -53,6 +55,13 @@ class Changes:
     cost_weight: float | None = None
     cvar_weight: float | None = None
     cvar_level: float | None = None
+    cost_key: Mapping[tuple[str, str], float] | None = None
+    fixed_cost: Mapping[str, float] | None = None
+    min_ticket: Mapping[str, float] | None = None
+    liquidity: Mapping[str, float] | None = None
+    admin_usd_m: float | None = None
+    max_project_share: float | None = None
+    max_country_share: float | None = None
     rows: tuple[Row, ...] = ()
     without: str | None = None
 
@@ -92,8 +101,8 @@ class Variation:
     def changed(self, changes: Changes) -> Variation:
         """Return a variation: its first stage compiled anew, all else as it was.
 
-        Columns stay the same, so budgets may only make options impossible, not bring back what was left out because no
-        budget let it through: begin with the loosest.
+        Columns stay the same, so budgets and lines may only make options impossible, not bring back what was left out
+        because no budget let it through: begin with the loosest.
         """
         if changes == Changes():
             return self

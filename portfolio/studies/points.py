@@ -9,8 +9,10 @@ not depend on how many are solved side by side, in which order, or in how many s
 from __future__ import annotations
 
 import hashlib
+import importlib
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -26,10 +28,13 @@ from portfolio.engine.learned import Learned
 from portfolio.engine.programme import Array
 from portfolio.engine.protocol import Engine, Limits, Solution, Status
 from portfolio.engine.variation import Changes, Variation
+from portfolio.evaluation.errors import TOLERANCE, InternalError
 from portfolio.evaluation.feasibility import charge, explain, unsupportable
 from portfolio.evaluation.fresh import fix, fresh_seed, in_chunks
+from portfolio.evaluation.outcomes import Recourse, objective
 from portfolio.finance.types import CONVENTIONS
 from portfolio.report.decision_file import decision_record, parse_decision
+from portfolio.report.errors import UsageError
 from portfolio.report.pieces import Pieces
 from portfolio.report.steps import Clock, Step
 from portfolio.scenarios.sampling import sample
@@ -54,6 +59,8 @@ class Terms:
         Points solved side by side.
     cluster : str, optional
         Address of a Dask scheduler whose workers solve them instead.
+    in_sample : bool
+        Whether every portfolio is measured on the scenarios it was chosen on, too.
     """
 
     limits: Limits = field(default_factory=Limits)
@@ -61,6 +68,7 @@ class Terms:
     level: float = 0.95
     jobs: int = 1
     cluster: str | None = None
+    in_sample: bool = False
 
 
 @dataclass(frozen=True)
@@ -69,22 +77,23 @@ class Point:
 
     Points of a study have different names. Points with the same case are assembled and compiled once, so that what
     ``changes`` can say is better said there than in the case. ``baseline`` says whether the world without the fund is
-    measured too; it is the same for points that differ in the fund alone. With a ``target`` the point is a question,
-    whether any portfolio has an objective of at most that: its answer is measured on no fresh scenarios, nor is that
-    of a point not to be ``measured``.
+    measured too; it is the same for points that differ in the fund alone. ``gap`` stands in place of that of the terms,
+    and a point that is not ``measured`` is solved and no more. With a ``target`` the point is a question, whether any
+    portfolio has an objective of at most that: its answer is not measured either.
     """
 
     name: str
     case: Case
     changes: Changes = field(default_factory=Changes)
     baseline: bool = True
-    target: float | None = None
+    gap: float | None = None
     measured: bool = True
+    target: float | None = None
 
     @property
     def hash(self) -> str:
         """Hash of the point, the same in every process."""
-        return _hash(self.name, self.case, self.changes.key, self.baseline, self.target, self.measured)
+        return _hash(self.name, self.case, self.changes.key, self.baseline, self.gap, self.measured, self.target)
 
 
 @dataclass(frozen=True)
@@ -128,6 +137,8 @@ class Answer:
     charges_usd_m : mapping
         By member: what its budgets are charged, and by convention, of the shares alone.
     fresh : Sampled or None
+    weighted, weighted_without : float or None
+        Mean weighted shortfall on the scenarios of the point, with and without the fund, where it was measured.
     seconds : float
     """
 
@@ -140,6 +151,8 @@ class Answer:
     public_cost_usd_m: float = 0.0
     charges_usd_m: dict[str, dict[str, float]] = field(default_factory=dict)
     fresh: Sampled | None = field(default=None, repr=False)
+    weighted: float | None = None
+    weighted_without: float | None = None
     seconds: float = 0.0
 
     @property
@@ -182,8 +195,19 @@ class Prepared:
         return engine.solve(varied.instance, limits)
 
 
-def solve_points(points: Sequence[Point], terms: Terms, pieces: Pieces, clock: Clock) -> list[Answer]:
+@dataclass
+class Lessons:
+    """The first point as solved last, by hash: its piece and what it teaches. Rounds of a study share one."""
+
+    held: tuple[str, dict[str, Any], Learned | None] | None = None
+
+
+def solve_points(
+    points: Sequence[Point], terms: Terms, pieces: Pieces, clock: Clock, lessons: Lessons | None = None
+) -> list[Answer]:
     """Solve and measure points, those that are not kept; the first one before the others, which learn from it.
+
+    With ``lessons`` the first point is not solved again where an earlier round had the same.
 
     Raises
     ------
@@ -205,7 +229,11 @@ def solve_points(points: Sequence[Point], terms: Terms, pieces: Pieces, clock: C
     teacher = None
     if due:
         clock.tell(Step("solving points", len(points) - len(due), len(points)))
-        found, teacher = taught(points[0], terms)
+        lesson, memory = hashes[points[0].name] + mark(terms), lessons or Lessons()
+        if memory.held is None or memory.held[0] != lesson:
+            # Solved again where it is kept but others are not: what it teaches is not kept, and is the same every time.
+            memory.held = (lesson, *_solve(points[0], terms, None, learn=True))
+        _, found, teacher = memory.held
         keep(points[0].name, found)
     rest = [p for p in due if p is not points[0]]
     for name, found in _side_by_side(rest, terms, teacher):
@@ -241,14 +269,25 @@ def _side_by_side(
         yield from joblib.Parallel(n_jobs=terms.jobs, return_as="generator_unordered")(work)
 
 
-def _workers(terms: Terms) -> Any:
-    """Where joblib does its work: processes here, or the workers of a Dask cluster."""
-    if terms.cluster is None:
-        return joblib.parallel_config(backend="loky")
-    from distributed import Client
+@contextmanager
+def _workers(terms: Terms) -> Iterator[None]:
+    """Where joblib does its work: processes here, or the workers of a Dask cluster.
 
-    Client(terms.cluster)
-    return joblib.parallel_config(backend="dask")
+    Raises
+    ------
+    UsageError
+        Where Dask is not installed.
+    """
+    if terms.cluster is None:
+        with joblib.parallel_config(backend="loky"):
+            yield
+        return
+    try:
+        distributed: Any = importlib.import_module("distributed")
+    except ModuleNotFoundError as fault:
+        raise UsageError("a cluster needs Dask: pip install 'portfolio[cluster]'") from fault
+    with distributed.Client(terms.cluster), joblib.parallel_config(backend="dask"):
+        yield
 
 
 def _named(point: Point, terms: Terms, teacher: Learned | None) -> tuple[str, dict[str, Any]]:
@@ -261,24 +300,13 @@ _PREPARED: list[tuple[Case, Prepared]] = []
 
 def prepared(case: Case) -> Prepared:
     """Return a case prepared, as it was left by the point before where that had the same."""
-    if not _PREPARED or _PREPARED[0][0] != case:
-        _PREPARED[:] = [(case, Prepared.of(case))]
-    return _PREPARED[0][1]
-
-
-_TAUGHT: list[tuple[str, tuple[dict[str, Any], Learned | None]]] = []
-"""The first point solved last in this process: studies of several rounds begin each with the same."""
-
-
-def taught(point: Point, terms: Terms) -> tuple[dict[str, Any], Learned | None]:
-    """Solve a first point, and what it teaches.
-
-    Solved again in a later sitting where others are left to do: what it teaches is not kept, but always the same.
-    """
-    key = _hash(point.hash, replace(terms, jobs=1, cluster=None))
-    if not _TAUGHT or _TAUGHT[0][0] != key:
-        _TAUGHT[:] = [(key, _solve(point, terms, None, learn=True))]
-    return _TAUGHT[0][1]
+    for held, ready in list(_PREPARED):
+        if held == case:
+            return ready
+    # What is returned is never read from the list again: workers of a cluster may be threads of one process.
+    ready = Prepared.of(case)
+    _PREPARED[:] = [(case, ready)]
+    return ready
 
 
 def _solve(
@@ -291,12 +319,15 @@ def _solve(
     asked = point.target is not None or bool(point.changes.rows)
     if unsupportable(instance, ready.assembly.left_out):
         return _nothing(Status.INFEASIBLE, ready.assembly, instance, begin, explained=not asked), None
-    limits = replace(terms.limits, target=point.target)
+    gap = terms.limits.gap if point.gap is None else point.gap
+    limits = replace(terms.limits, gap=gap, target=point.target)
     solution = ready.solve(point.changes, limits, teacher, learn=learn)
+    if solution.status is Status.INTERRUPTED:
+        raise KeyboardInterrupt
     if solution.decision is None:
-        found = _nothing(solution.status, ready.assembly, instance, begin, explained=not asked)
-        return found | {"bound": max(solution.bound, 0.0) if np.isfinite(solution.bound) else None}, solution.learned
-    found = {
+        nothing = _nothing(solution.status, ready.assembly, instance, begin, explained=not asked)
+        return nothing | {"bound": max(solution.bound, 0.0) if np.isfinite(solution.bound) else None}, solution.learned
+    found: dict[str, Any] = {
         "status": solution.status.name,
         "objective": solution.objective,
         "bound": max(solution.bound, 0.0),
@@ -305,6 +336,7 @@ def _solve(
         "public_cost_usd_m": solution.decision.public_cost(instance),
         "charges_usd_m": charged(ready.assembly, instance, solution.decision),
         "fresh": _measured(point, terms, solution.decision),
+        **_on_its_own(point, ready, instance, solution, terms),
     }
     return found | {"seconds": time.perf_counter() - begin}, solution.learned
 
@@ -354,6 +386,32 @@ def _measured(point: Point, terms: Terms, decision: Decision) -> dict[str, Any] 
     return record
 
 
+def _on_its_own(
+    point: Point, ready: Prepared, instance: Instance, solution: Solution, terms: Terms
+) -> dict[str, float | None]:
+    """Measure a portfolio on the scenarios it was chosen on, and refuse an objective that this contradicts.
+
+    Raises
+    ------
+    InternalError
+        Where the recomputed objective is another.
+    """
+    if not terms.in_sample or not point.measured:
+        return {}
+    decision = solution.decision or Decision()
+    arrays = solution.arrays or ready.variation.changed(point.changes).arrays
+    recourse = Recourse(instance, arrays, terms.limits.threads)
+    outcomes, p = recourse.outcomes(decision), instance.scenarios.probability
+    value = objective(instance, decision, outcomes)
+    if abs(value - solution.objective) > TOLERANCE * max(abs(value), abs(solution.objective), 1e-6):
+        raise InternalError(
+            f"{point.name}: the portfolio is worth {value:.9g} when measured again, but the engine says "
+            f"{solution.objective:.9g}"
+        )
+    without = float(p @ recourse.outcomes(Decision()).weighted) if point.baseline else None
+    return {"weighted": float(p @ outcomes.weighted), "weighted_without": without}
+
+
 def _answer(point: Point, found: dict[str, Any]) -> Answer:
     """Read a piece."""
     status = Status[found["status"]]
@@ -371,6 +429,8 @@ def _answer(point: Point, found: dict[str, Any]) -> Answer:
         public_cost_usd_m=found["public_cost_usd_m"],
         charges_usd_m=found["charges_usd_m"],
         fresh=None if fresh is None else _sampled(fresh),
+        weighted=found.get("weighted"),
+        weighted_without=found.get("weighted_without"),
         seconds=found["seconds"],
     )
 

@@ -138,7 +138,6 @@ def test_the_same_side_by_side_and_after_a_stop(tmp_path: Path, monkeypatch: pyt
         return real(*rest, **named)
 
     monkeypatch.setattr(points_module, "_solve", stops)
-    monkeypatch.setattr(points_module, "_TAUGHT", [])
     with pytest.raises(KeyboardInterrupt):
         alternatives(run(), within=0.05, count=2, **EXACT, out=tmp_path / "study")
     monkeypatch.setattr(points_module, "_solve", real)

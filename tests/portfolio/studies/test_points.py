@@ -108,7 +108,6 @@ def test_finished_points_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     from portfolio.studies import points as module
 
     real, done = module._solve, []
-    monkeypatch.setattr(module, "_TAUGHT", [])
 
     def stops(point: Point, *rest: object, **named: object) -> object:
         if len(done) == 2:
@@ -122,7 +121,6 @@ def test_finished_points_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         solved(pieces=pieces)
     assert pieces.count == 2
     again: list[str] = []
-    monkeypatch.setattr(module, "_TAUGHT", [])  # as in another process
     monkeypatch.setattr(module, "_solve", lambda p, *r, **n: (again.append(p.name), real(p, *r, **n))[1])
     for one, other in zip(whole, solved(pieces=Pieces.of(tmp_path / "study", mark(TERMS, "test"))), strict=True):
         same(one, other)
