@@ -17,10 +17,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from portfolio import __version__
+from portfolio.commands.alternatives import alternatives
 from portfolio.commands.compare import compare
 from portfolio.commands.compare_runs import compare_runs
 from portfolio.commands.console import as_json_text, complain, debug_option, render, say
 from portfolio.commands.evaluate import evaluate
+from portfolio.commands.explain import explain
 from portfolio.commands.frontier import frontier
 from portfolio.commands.options import set_option
 from portfolio.commands.pressure import pressure
@@ -96,6 +98,8 @@ def main() -> None:
     portfolio replicate results/RUN          how far is it from the best there is?
     portfolio worth results/RUN              what are stochastics worth to it?
     portfolio stress results/RUN             what if an embargo comes on top?
+    portfolio alternatives results/RUN       what else is nearly as good?
+    portfolio explain results/RUN PROJECT    why is it in, or not?
     portfolio sweep CASE --vary NAME=A:B:N   what moves the answers?
     portfolio report results/RUN             its page again, its charts as files
     portfolio stability results/RUN          does it depend on which scenarios were drawn?
@@ -353,6 +357,9 @@ def _standing(step: Step) -> str:
 main.add_command(compare)
 main.add_command(evaluate)
 main.add_command(frontier)
+main.add_command(alternatives)
+main.add_command(evaluate)
+main.add_command(explain)
 main.add_command(compare_runs)
 main.add_command(evaluate)
 main.add_command(pressure)

@@ -25,7 +25,7 @@ from portfolio.case.records import Case
 from portfolio.engine import Benders, choose
 from portfolio.engine.learned import Learned
 from portfolio.engine.programme import Array
-from portfolio.engine.protocol import Limits, Solution, Status
+from portfolio.engine.protocol import Engine, Limits, Solution, Status
 from portfolio.engine.variation import Changes, Variation
 from portfolio.evaluation.errors import TOLERANCE, InternalError
 from portfolio.evaluation.feasibility import charge, explain, unsupportable
@@ -78,7 +78,8 @@ class Point:
     Points of a study have different names. Points with the same case are assembled and compiled once, so that what
     ``changes`` can say is better said there than in the case. ``baseline`` says whether the world without the fund is
     measured too; it is the same for points that differ in the fund alone. ``gap`` stands in place of that of the terms,
-    and a point that is not ``measured`` is solved and no more.
+    and a point that is not ``measured`` is solved and no more. With a ``target`` the point is a question, whether any
+    portfolio has an objective of at most that: its answer is not measured either.
     """
 
     name: str
@@ -87,6 +88,7 @@ class Point:
     baseline: bool = True
     gap: float | None = None
     measured: bool = True
+    target: float | None = None
 
 
 @dataclass(frozen=True)
@@ -120,7 +122,8 @@ class Answer:
     name : str
     status : Status
     objective, bound : float
-        In the sample of the point; bound <= optimum <= objective. Infinite and 0 where there is no portfolio.
+        In the sample of the point; bound <= optimum <= objective. The objective is infinite where no portfolio was
+        found, the bound where there is none.
     decision : Decision or None
     reasons : tuple of str
         Why there is no portfolio.
@@ -178,7 +181,9 @@ class Prepared:
     ) -> Solution:
         """Solve a variation; see :class:`portfolio.engine.Benders` for what it may be taught."""
         varied = self.variation.changed(changes)
-        engine = choose("auto", varied.instance)
+        engine: Engine = choose("auto", varied.instance)
+        if changes.rows or limits.target is not None:  # the extensive form knows neither
+            engine = Benders()
         if isinstance(engine, Benders):
             taught = replace(engine, teacher=teacher, learn=learn)
             return taught.solve_arrays(varied.arrays, varied.instance, limits)
@@ -302,14 +307,17 @@ def _solve(
     begin = time.perf_counter()
     ready = prepared(point.case)
     instance = point.changes.of(ready.assembly.instance)
+    asked = point.target is not None or bool(point.changes.rows)
     if unsupportable(instance, ready.assembly.left_out):
-        return _nothing(Status.INFEASIBLE, ready.assembly, instance, begin), None
-    limits = terms.limits if point.gap is None else replace(terms.limits, gap=point.gap)
+        return _nothing(Status.INFEASIBLE, ready.assembly, instance, begin, explained=not asked), None
+    gap = terms.limits.gap if point.gap is None else point.gap
+    limits = replace(terms.limits, gap=gap, target=point.target)
     solution = ready.solve(point.changes, limits, teacher, learn=learn)
     if solution.status is Status.INTERRUPTED:
         raise KeyboardInterrupt
     if solution.decision is None:
-        return _nothing(solution.status, ready.assembly, instance, begin), solution.learned
+        nothing = _nothing(solution.status, ready.assembly, instance, begin, explained=not asked)
+        return nothing | {"bound": max(solution.bound, 0.0) if np.isfinite(solution.bound) else None}, solution.learned
     found: dict[str, Any] = {
         "status": solution.status.name,
         "objective": solution.objective,
@@ -324,10 +332,13 @@ def _solve(
     return found | {"seconds": time.perf_counter() - begin}, solution.learned
 
 
-def _nothing(status: Status, assembly: Assembly, instance: Instance, begin: float) -> dict[str, Any]:
-    infeasible = status is Status.INFEASIBLE
-    reasons = list(explain(replace(assembly, instance=instance))) if infeasible else [status.value]
-    return {"status": status.name, "reasons": reasons, "seconds": time.perf_counter() - begin}
+def _nothing(
+    status: Status, assembly: Assembly, instance: Instance, begin: float, *, explained: bool
+) -> dict[str, Any]:
+    """Without a portfolio; reasons are looked for where ``explained`` asks for them."""
+    look = explained and status is Status.INFEASIBLE
+    reasons = list(explain(replace(assembly, instance=instance))) if look else [status.value]
+    return {"status": status.name, "reasons": reasons, "bound": None, "seconds": time.perf_counter() - begin}
 
 
 def charged(assembly: Assembly, instance: Instance, decision: Decision) -> dict[str, dict[str, float]]:
@@ -352,7 +363,7 @@ def charged(assembly: Assembly, instance: Instance, decision: Decision) -> dict[
 
 def _measured(point: Point, terms: Terms, decision: Decision) -> dict[str, Any] | None:
     """Measure a portfolio on the fresh scenarios of its study."""
-    if terms.fresh == 0 or not point.measured:
+    if terms.fresh == 0 or point.target is not None or not point.measured:
         return None
     seed = fresh_seed(point.case)
     fixed = fix(point.case, decision, terms.limits.threads)
@@ -396,7 +407,9 @@ def _answer(point: Point, found: dict[str, Any]) -> Answer:
     """Read a piece."""
     status = Status[found["status"]]
     if "decision" not in found:
-        return Answer(point.name, status, np.inf, 0.0, None, reasons=tuple(found["reasons"]), seconds=found["seconds"])
+        bound = np.inf if status is Status.INFEASIBLE else found["bound"] or 0.0
+        reasons, seconds = tuple(found["reasons"]), found["seconds"]
+        return Answer(point.name, status, np.inf, bound, None, reasons=reasons, seconds=seconds)
     fresh = found["fresh"]
     return Answer(
         name=point.name,
