@@ -18,9 +18,13 @@ import click
 
 from portfolio import __version__
 from portfolio.commands.alliance import alliance
+from portfolio.commands.alternatives import alternatives
+from portfolio.commands.compare import compare
 from portfolio.commands.compare_runs import compare_runs
 from portfolio.commands.console import as_json_text, complain, debug_option, render, say
 from portfolio.commands.evaluate import evaluate
+from portfolio.commands.explain import explain
+from portfolio.commands.frontier import frontier
 from portfolio.commands.options import set_option
 from portfolio.commands.pressure import pressure
 from portfolio.commands.regret import regret
@@ -100,6 +104,8 @@ def main() -> None:
     portfolio termsheet results/RUN PROJECT  which terms keep it alive?
     portfolio wait CASE                      what is deciding now worth, what waiting?
     portfolio alliance CASE                  what do members gain by a joint fund?
+    portfolio alternatives results/RUN       what else is nearly as good?
+    portfolio explain results/RUN PROJECT    why is it in, or not?
     portfolio sweep CASE --vary NAME=A:B:N   what moves the answers?
     portfolio report results/RUN             its page again, its charts as files
     portfolio stability results/RUN          does it depend on which scenarios were drawn?
@@ -355,6 +361,12 @@ def _standing(step: Step) -> str:
 
 
 main.add_command(alliance)
+main.add_command(compare)
+main.add_command(evaluate)
+main.add_command(frontier)
+main.add_command(alternatives)
+main.add_command(evaluate)
+main.add_command(explain)
 main.add_command(compare_runs)
 main.add_command(evaluate)
 main.add_command(pressure)

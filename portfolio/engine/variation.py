@@ -2,14 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
+from typing import Any
+
+import numpy as np
+from scipy import sparse
 
 from models import Frozen, Instance
 from models.build import build_first_stage
+from portfolio.assemble.rules import without_rule
 from portfolio.engine.assembled import Arrays, compile_instance, knapsacked
 from portfolio.engine.compile import compile_model
 from portfolio.engine.fingerprint import digest
+from portfolio.engine.highs import LinearProgram
+
+
+@dataclass(frozen=True)
+class Row:
+    """A rule on which projects are supported: sum over projects of coefficient * supported <= upper.
+
+    ``coefficient`` holds (project, coefficient); projects without options count as not supported.
+    """
+
+    coefficient: tuple[tuple[str, float], ...]
+    upper: float
 
 
 @dataclass(frozen=True)
@@ -29,8 +46,14 @@ class Changes:
         others, as in a case without their budgets.
     frozen : Frozen, optional
         Windows whose commitments are given (8b).
+    rows : tuple of Row
+        Rules on which projects are supported together, besides those of the model; only the decomposition knows them.
+    without : str, optional
+        One of :data:`portfolio.assemble.rules.RULES`, which then has no force.
     cost_key, fixed_cost, min_ticket, liquidity, admin_usd_m, max_project_share, max_country_share : optional
         Fields of the instance of the same name.
+    share_bounds : mapping, optional
+        Least and most share of each instrument (2); most 0 takes an instrument away.
     """
 
     budget: Mapping[tuple[str, int], float] | None = None
@@ -48,10 +71,15 @@ class Changes:
     admin_usd_m: float | None = None
     max_project_share: float | None = None
     max_country_share: float | None = None
+    share_bounds: Mapping[str, tuple[float, float]] | None = None
+    rows: tuple[Row, ...] = ()
+    without: str | None = None
 
     def of(self, instance: Instance) -> Instance:
         """Return the instance changed."""
-        given = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in ("must", "never", "outside")}
+        own = ("must", "never", "rows", "without", "outside")
+        given = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in own}
+        instance = instance if self.without is None else without_rule(instance, self.without)
         return replace(
             _without(instance, self.outside),
             must=instance.must | self.must,
@@ -98,9 +126,24 @@ class Variation:
             raise ValueError("a variation may change rows and costs of the first stage, not its columns")
         programme = replace(
             self.arrays.programme,
-            first=knapsacked(instance, first),
+            first=ruled(knapsacked(instance, first), first.columns, changes.rows),
             cvar_weight=instance.cvar_weight,
             cvar_level=instance.cvar_level,
             digest=lambda: digest(instance),
         )
         return Variation(instance, replace(self.arrays, programme=programme, first=first))
+
+
+def ruled(first: LinearProgram, columns: Sequence[tuple[str, Any]], rows: Sequence[Row]) -> LinearProgram:
+    """Return a first stage with rules on which projects are supported."""
+    if not rows:
+        return first
+    project = [index[0] if name == "select" else None for name, index in columns]
+    weight = [dict(row.coefficient) for row in rows]
+    block = sparse.csr_array(np.array([[w.get(p, 0.0) if p is not None else 0.0 for p in project] for w in weight]))
+    return replace(
+        first,
+        matrix=sparse.csc_array(sparse.vstack([first.matrix, block])),
+        row_lower=np.concatenate([first.row_lower, np.full(len(rows), -np.inf)]),
+        row_upper=np.concatenate([first.row_upper, [row.upper for row in rows]]),
+    )

@@ -8,7 +8,6 @@ not depend on how many are solved side by side, in which order, or in how many s
 
 from __future__ import annotations
 
-import hashlib
 import importlib
 import time
 from collections.abc import Iterator, Sequence
@@ -26,7 +25,7 @@ from portfolio.case.records import Case
 from portfolio.engine import Benders, choose
 from portfolio.engine.learned import Learned
 from portfolio.engine.programme import Array
-from portfolio.engine.protocol import Limits, Solution, Status
+from portfolio.engine.protocol import Engine, Limits, Solution, Status
 from portfolio.engine.variation import Changes, Variation
 from portfolio.evaluation.errors import TOLERANCE, InternalError
 from portfolio.evaluation.feasibility import charge, explain, unsupportable
@@ -38,6 +37,7 @@ from portfolio.report.errors import UsageError
 from portfolio.report.pieces import Pieces
 from portfolio.report.steps import Clock, Step
 from portfolio.scenarios.sampling import sample
+from portfolio.studies.marks import hash_of
 
 FRESH = 2000
 """Fresh scenarios every portfolio of a study is measured on where no number is given."""
@@ -78,8 +78,9 @@ class Point:
     Points of a study have different names. Points with the same case are assembled and compiled once, so that what
     ``changes`` can say is better said there than in the case. ``baseline`` says whether the world without the fund is
     measured too; it is the same for points that differ in the fund alone. ``gap`` stands in place of that of the terms,
-    and a point that is not ``measured`` is solved and no more. ``rows`` are the scenarios of the sample it is solved
-    on, all of them where None; ``start`` is a portfolio it allows, and is tried first.
+    and a point that is not ``measured`` is solved and no more. With a ``target`` the point is a question, whether any
+    portfolio has an objective of at most that: its answer is not measured either. ``rows`` are the scenarios of the
+    sample it is solved on, all of them where None; ``start`` is a portfolio it allows, and is tried first.
     """
 
     name: str
@@ -88,6 +89,7 @@ class Point:
     baseline: bool = True
     gap: float | None = None
     measured: bool = True
+    target: float | None = None
     rows: tuple[int, ...] | None = None
     start: Decision | None = None
 
@@ -127,7 +129,8 @@ class Answer:
     name : str
     status : Status
     objective, bound : float
-        In the sample of the point; bound <= optimum <= objective. Infinite and 0 where there is no portfolio.
+        In the sample of the point; bound <= optimum <= objective. The objective is infinite where no portfolio was
+        found, the bound where there is none.
     decision : Decision or None
     reasons : tuple of str
         Why there is no portfolio.
@@ -192,7 +195,9 @@ class Prepared:
     ) -> Solution:
         """Solve a variation, on some of the scenarios; see :class:`portfolio.engine.Benders` for the rest."""
         varied = self.on(rows).changed(changes)
-        engine = choose("auto", varied.instance)
+        engine: Engine = choose("auto", varied.instance)
+        if changes.rows or limits.target is not None:  # the extensive form knows neither
+            engine = Benders()
         if isinstance(engine, Benders):
             taught = replace(engine, teacher=teacher, learn=learn)
             return taught.solve_arrays(varied.arrays, varied.instance, limits, start=start)
@@ -229,7 +234,7 @@ def solve_points(
     if len(set(names)) < len(names):
         raise ValueError("points of a study need different names")
     kept = {p.name: _kept(pieces, p) for p in points}
-    hashes = {p.name: _hash(p) for p in points}
+    hashes = {p.name: hash_of(p) for p in points}
     due = [p for p in points if kept[p.name] is None]
 
     def keep(name: str, found: dict[str, Any]) -> None:
@@ -254,17 +259,13 @@ def solve_points(
 
 def mark(terms: Terms, *about: object) -> str:
     """Hash of what all points of a study depend on; not of how many are solved side by side."""
-    return _hash(replace(terms, jobs=1, cluster=None), about)
-
-
-def _hash(*of: object) -> str:
-    return hashlib.sha256(repr(of).encode()).hexdigest()
+    return hash_of(replace(terms, jobs=1, cluster=None), about)
 
 
 def _kept(pieces: Pieces, point: Point) -> dict[str, Any] | None:
     """What is kept of a point; nothing where the name stood for another point."""
     found = pieces.get(point.name)
-    return found if found is not None and found.get("point") == _hash(point) else None
+    return found if found is not None and found.get("point") == hash_of(point) else None
 
 
 def _side_by_side(
@@ -327,14 +328,17 @@ def _solve(
     begin = time.perf_counter()
     ready = prepared(point.case)
     instance = point.changes.of(ready.assembly.instance)
+    asked = point.target is not None or bool(point.changes.rows)
     if unsupportable(instance, ready.assembly.left_out):
-        return _nothing(Status.INFEASIBLE, ready.assembly, instance, begin), None
-    limits = terms.limits if point.gap is None else replace(terms.limits, gap=point.gap)
+        return _nothing(Status.INFEASIBLE, ready.assembly, instance, begin, explained=not asked), None
+    gap = terms.limits.gap if point.gap is None else point.gap
+    limits = replace(terms.limits, gap=gap, target=point.target)
     solution = ready.solve(point.changes, limits, teacher, learn=learn, rows=point.rows, start=point.start)
     if solution.status is Status.INTERRUPTED:
         raise KeyboardInterrupt
     if solution.decision is None:
-        return _nothing(solution.status, ready.assembly, instance, begin), solution.learned
+        nothing = _nothing(solution.status, ready.assembly, instance, begin, explained=not asked)
+        return nothing | {"bound": max(solution.bound, 0.0) if np.isfinite(solution.bound) else None}, solution.learned
     found: dict[str, Any] = {
         "status": solution.status.name,
         "objective": solution.objective,
@@ -349,10 +353,13 @@ def _solve(
     return found | {"seconds": time.perf_counter() - begin}, solution.learned
 
 
-def _nothing(status: Status, assembly: Assembly, instance: Instance, begin: float) -> dict[str, Any]:
-    infeasible = status is Status.INFEASIBLE
-    reasons = list(explain(replace(assembly, instance=instance))) if infeasible else [status.value]
-    return {"status": status.name, "reasons": reasons, "seconds": time.perf_counter() - begin}
+def _nothing(
+    status: Status, assembly: Assembly, instance: Instance, begin: float, *, explained: bool
+) -> dict[str, Any]:
+    """Without a portfolio; reasons are looked for where ``explained`` asks for them."""
+    look = explained and status is Status.INFEASIBLE
+    reasons = list(explain(replace(assembly, instance=instance))) if look else [status.value]
+    return {"status": status.name, "reasons": reasons, "bound": None, "seconds": time.perf_counter() - begin}
 
 
 def charged(assembly: Assembly, instance: Instance, decision: Decision) -> dict[str, dict[str, float]]:
@@ -390,7 +397,7 @@ def _own(instance: Instance, decision: Decision, member: str) -> Decision:
 
 def _measured(point: Point, terms: Terms, decision: Decision) -> dict[str, Any] | None:
     """Measure a portfolio on the fresh scenarios of its study."""
-    if terms.fresh == 0 or not point.measured:
+    if terms.fresh == 0 or point.target is not None or not point.measured:
         return None
     seed = fresh_seed(point.case)
     fixed = fix(point.case, decision, terms.limits.threads)
@@ -435,7 +442,9 @@ def _answer(point: Point, found: dict[str, Any]) -> Answer:
     """Read a piece."""
     status = Status[found["status"]]
     if "decision" not in found:
-        return Answer(point.name, status, np.inf, 0.0, None, reasons=tuple(found["reasons"]), seconds=found["seconds"])
+        bound = np.inf if status is Status.INFEASIBLE else found["bound"] or 0.0
+        reasons, seconds = tuple(found["reasons"]), found["seconds"]
+        return Answer(point.name, status, np.inf, bound, None, reasons=reasons, seconds=seconds)
     fresh = found["fresh"]
     return Answer(
         name=point.name,
