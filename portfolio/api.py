@@ -45,6 +45,7 @@ from portfolio.report.workbook import workbook_of, write_workbook
 from portfolio.report.worth import Worth
 from portfolio.scenarios.drivers import Drivers
 from portfolio.scenarios.sampling import sample
+from portfolio.studies.alliance import alliance
 from portfolio.studies.alternatives import alternatives
 from portfolio.studies.compare import compare
 from portfolio.studies.compare_runs import compare_runs as put_side_by_side
@@ -59,6 +60,8 @@ from portfolio.studies.sampling import sampling
 from portfolio.studies.stability import stability
 from portfolio.studies.stress import STRESSED, Ask, stress_test
 from portfolio.studies.sweep import sweep
+from portfolio.studies.termsheet import termsheet
+from portfolio.studies.wait import wait
 from portfolio.studies.worth import worth
 
 __all__ = [
@@ -82,6 +85,7 @@ __all__ = [
     "Study",
     "UsageError",
     "Worth",
+    "alliance",
     "alternatives",
     "compare",
     "compare_runs",
@@ -100,7 +104,9 @@ __all__ = [
     "stability",
     "stress",
     "sweep",
+    "termsheet",
     "validate",
+    "wait",
     "workbook",
     "worth",
 ]

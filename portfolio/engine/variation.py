@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
-from models import Instance
+from models import Frozen, Instance
 from models.build import build_first_stage
 from portfolio.assemble.rules import without_rule
 from portfolio.engine.assembled import Arrays, compile_instance, knapsacked
@@ -45,6 +45,11 @@ class Changes:
         Rules on which projects are supported together, besides those of the model; only the decomposition knows them.
     without : str, optional
         One of :data:`portfolio.assemble.rules.RULES`, which then has no force.
+    outside : frozenset
+        Members that commit nothing (8b): their budgets are nothing, and instruments' fixed costs are borne by the
+        others, as in a case without their budgets.
+    frozen : Frozen, optional
+        Windows whose commitments are given (8b).
     cost_key, fixed_cost, min_ticket, liquidity, admin_usd_m, max_project_share, max_country_share : optional
         Fields of the instance of the same name.
     share_bounds : mapping, optional
@@ -57,6 +62,8 @@ class Changes:
     cost_weight: float | None = None
     cvar_weight: float | None = None
     cvar_level: float | None = None
+    outside: frozenset[str] = frozenset()
+    frozen: Frozen | None = None
     cost_key: Mapping[tuple[str, str], float] | None = None
     fixed_cost: Mapping[str, float] | None = None
     min_ticket: Mapping[str, float] | None = None
@@ -70,16 +77,27 @@ class Changes:
 
     def of(self, instance: Instance) -> Instance:
         """Return the instance changed."""
-        given = {
-            f.name: getattr(self, f.name) for f in fields(self) if f.name not in ("must", "never", "rows", "without")
-        }
+        apart = ("must", "never", "rows", "without", "outside")
+        given = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in apart}
         instance = instance if self.without is None else without_rule(instance, self.without)
         return replace(
-            instance,
+            _without(instance, self.outside),
             must=instance.must | self.must,
             never=instance.never | self.never,
             **{name: value for name, value in given.items() if value is not None},
         )
+
+
+def _without(instance: Instance, outside: frozenset[str]) -> Instance:
+    """Return an instance in which some members commit nothing, besides those that do not already."""
+    if not outside:
+        return instance
+    return replace(
+        instance,
+        outside=instance.outside | outside,
+        budget={key: 0.0 if key[0] in outside else value for key, value in instance.budget.items()},
+        cost_key={key: 0.0 if key[0] in outside else value for key, value in instance.cost_key.items()},
+    )
 
 
 @dataclass(frozen=True)

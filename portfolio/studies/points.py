@@ -79,7 +79,8 @@ class Point:
     ``changes`` can say is better said there than in the case. ``baseline`` says whether the world without the fund is
     measured too; it is the same for points that differ in the fund alone. ``gap`` stands in place of that of the terms,
     and a point that is not ``measured`` is solved and no more. With a ``target`` the point is a question, whether any
-    portfolio has an objective of at most that: its answer is not measured either.
+    portfolio has an objective of at most that: its answer is not measured either. ``rows`` are the scenarios of the
+    sample it is solved on, all of them where None; ``start`` is a portfolio it allows, and is tried first.
     """
 
     name: str
@@ -89,6 +90,8 @@ class Point:
     gap: float | None = None
     measured: bool = True
     target: float | None = None
+    rows: tuple[int, ...] | None = None
+    start: Decision | None = None
 
 
 @dataclass(frozen=True)
@@ -102,6 +105,8 @@ class Sampled:
         With the fund: weighted shortfall Z, what the objective pays besides it, and shortfall at all stages with
         demand in t, over the horizon.
     weighted_without, side_without, tonnes_without : (S,) or (0,)
+    regions, regions_without : (S, R) or (0, R)
+        The tonnes by region, in the order of the names in the case, sorted.
     """
 
     seed: int
@@ -111,6 +116,8 @@ class Sampled:
     weighted_without: Array
     side_without: Array
     tonnes_without: Array
+    regions: Array
+    regions_without: Array
 
 
 @dataclass(frozen=True)
@@ -130,7 +137,7 @@ class Answer:
     public_cost_usd_m : float
         Expected public cost, as in the objective.
     charges_usd_m : mapping
-        By member: what its budgets are charged, and by convention, of the shares alone.
+        By member: see :func:`charged`.
     fresh : Sampled or None
     weighted, weighted_without : float or None
         Mean weighted shortfall on the scenarios of the point, with and without the fund, where it was measured.
@@ -177,17 +184,31 @@ class Prepared:
         return Prepared(assembly, Variation.of(assembly.instance))
 
     def solve(
-        self, changes: Changes, limits: Limits, teacher: Learned | None = None, *, learn: bool = False
+        self,
+        changes: Changes,
+        limits: Limits,
+        teacher: Learned | None = None,
+        *,
+        learn: bool = False,
+        rows: Sequence[int] | None = None,
+        start: Decision | None = None,
     ) -> Solution:
-        """Solve a variation; see :class:`portfolio.engine.Benders` for what it may be taught."""
-        varied = self.variation.changed(changes)
+        """Solve a variation, on some of the scenarios; see :class:`portfolio.engine.Benders` for the rest."""
+        varied = self.on(rows).changed(changes)
         engine: Engine = choose("auto", varied.instance)
         if changes.rows or limits.target is not None:  # the extensive form knows neither
             engine = Benders()
         if isinstance(engine, Benders):
             taught = replace(engine, teacher=teacher, learn=learn)
-            return taught.solve_arrays(varied.arrays, varied.instance, limits)
-        return engine.solve(varied.instance, limits)
+            return taught.solve_arrays(varied.arrays, varied.instance, limits, start=start)
+        return engine.solve(varied.instance, limits, start=start)
+
+    def on(self, rows: Sequence[int] | None) -> Variation:
+        """Return the programme on some of the scenarios of the sample, their probabilities rescaled; all where None."""
+        if rows is None:
+            return self.variation
+        instance = self.variation.instance
+        return Variation.of(replace(instance, scenarios=instance.scenarios.take(np.array(rows, dtype=np.int64))))
 
 
 @dataclass
@@ -312,7 +333,7 @@ def _solve(
         return _nothing(Status.INFEASIBLE, ready.assembly, instance, begin, explained=not asked), None
     gap = terms.limits.gap if point.gap is None else point.gap
     limits = replace(terms.limits, gap=gap, target=point.target)
-    solution = ready.solve(point.changes, limits, teacher, learn=learn)
+    solution = ready.solve(point.changes, limits, teacher, learn=learn, rows=point.rows, start=point.start)
     if solution.status is Status.INTERRUPTED:
         raise KeyboardInterrupt
     if solution.decision is None:
@@ -342,11 +363,12 @@ def _nothing(
 
 
 def charged(assembly: Assembly, instance: Instance, decision: Decision) -> dict[str, dict[str, float]]:
-    """USD M by member: ``budget``, what its budgets are charged; ``exposure``; and the charge under each convention.
+    """USD M by member: ``budget``, what its budgets are charged; ``cost``, its part of the expected public cost;
+    ``exposure``; and the charge under each convention.
 
     Under conventions as in the ledger's lines ``charge``: of shares and purchases, without overhead.
     """
-    found = {f: dict.fromkeys(("budget", "exposure", *CONVENTIONS), 0.0) for f in instance.members}
+    found = {f: dict.fromkeys(("budget", "cost", "exposure", *CONVENTIONS), 0.0) for f in instance.members}
     for key, share in sorted(decision.share.items()):
         mine, unit = found[key[0]], assembly.commitments[key]
         mine["exposure"] += share * unit.exposure_usd_m
@@ -358,7 +380,19 @@ def charged(assembly: Assembly, instance: Instance, decision: Decision) -> dict[
             found[member][convention] += tonnes * float(instance.stock_cost[at])
     for member, mine in found.items():
         mine["budget"] = charge(instance, decision, member, instance.windows)
+        mine["cost"] = _own(instance, decision, member).public_cost(instance)
     return found
+
+
+def _own(instance: Instance, decision: Decision, member: str) -> Decision:
+    """What of a decision is one member's: its shares, purchases, and its part of packages that are used."""
+    borne = instance.bearers
+    return Decision(
+        use={k: value * borne.get((member, *k), 0.0) for k, value in decision.use.items()},
+        take={k: value for k, value in decision.take.items() if k[0] == member},
+        share={k: value for k, value in decision.share.items() if k[0] == member},
+        purchase={k: value for k, value in decision.purchase.items() if k[0] == member},
+    )
 
 
 def _measured(point: Point, terms: Terms, decision: Decision) -> dict[str, Any] | None:
@@ -374,6 +408,7 @@ def _measured(point: Point, terms: Terms, decision: Decision) -> dict[str, Any] 
         record[f"weighted{suffix}"] = world.weighted.tolist()
         record[f"side{suffix}"] = world.side.tolist()
         record[f"tonnes{suffix}"] = world.shortfall.sum(axis=(1, 2, 3, 4)).tolist()
+        record[f"regions{suffix}"] = world.shortfall.sum(axis=(2, 3, 4)).tolist()
     return record
 
 
