@@ -101,11 +101,11 @@ def main() -> None:
     portfolio replicate results/RUN          how far is it from the best there is?
     portfolio worth results/RUN              what are stochastics worth to it?
     portfolio stress results/RUN             what if an embargo comes on top?
+    portfolio alternatives results/RUN       what else is nearly as good?
+    portfolio explain results/RUN PROJECT    why is it in, or not?
     portfolio termsheet results/RUN PROJECT  which terms keep it alive?
     portfolio wait CASE                      what is deciding now worth, what waiting?
     portfolio alliance CASE                  what do members gain by a joint fund?
-    portfolio alternatives results/RUN       what else is nearly as good?
-    portfolio explain results/RUN PROJECT    why is it in, or not?
     portfolio sweep CASE --vary NAME=A:B:N   what moves the answers?
     portfolio report results/RUN             its page again, its charts as files
     portfolio stability results/RUN          does it depend on which scenarios were drawn?
@@ -360,13 +360,13 @@ def _standing(step: Step) -> str:
     return text
 
 
-main.add_command(alliance)
 main.add_command(compare)
 main.add_command(evaluate)
 main.add_command(frontier)
 main.add_command(alternatives)
 main.add_command(evaluate)
 main.add_command(explain)
+main.add_command(alliance)
 main.add_command(compare_runs)
 main.add_command(evaluate)
 main.add_command(pressure)

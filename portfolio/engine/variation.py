@@ -41,15 +41,15 @@ class Changes:
         Projects that have to be supported, or may not be, besides those of the instance.
     cost_weight, cvar_weight, cvar_level : float, optional
         Weights of the objective, level of its CVaR.
+    rows : tuple of Row
+        Rules on which projects are supported together, besides those of the model; only the decomposition knows them.
+    without : str, optional
+        One of :data:`portfolio.assemble.rules.RULES`, which then has no force.
     outside : frozenset
         Members that commit nothing (8b): their budgets are nothing, and instruments' fixed costs are borne by the
         others, as in a case without their budgets.
     frozen : Frozen, optional
         Windows whose commitments are given (8b).
-    rows : tuple of Row
-        Rules on which projects are supported together, besides those of the model; only the decomposition knows them.
-    without : str, optional
-        One of :data:`portfolio.assemble.rules.RULES`, which then has no force.
     cost_key, fixed_cost, min_ticket, liquidity, admin_usd_m, max_project_share, max_country_share : optional
         Fields of the instance of the same name.
     share_bounds : mapping, optional
@@ -77,8 +77,8 @@ class Changes:
 
     def of(self, instance: Instance) -> Instance:
         """Return the instance changed."""
-        own = ("must", "never", "rows", "without", "outside")
-        given = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in own}
+        apart = ("must", "never", "rows", "without", "outside")
+        given = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in apart}
         instance = instance if self.without is None else without_rule(instance, self.without)
         return replace(
             _without(instance, self.outside),
