@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from portfolio.api import (
         ComparedRuns,
         Evaluation,
+        Foresight,
         NoPortfolioError,
         PricePressure,
         Regret,
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
         compare_runs,
         engine_for,
         evaluate,
+        foresight,
         init,
         pressure,
         regret,
@@ -53,6 +55,7 @@ __version__ = "0.1.0"
 __all__ = [
     "ComparedRuns",
     "Evaluation",
+    "Foresight",
     "NoPortfolioError",
     "PricePressure",
     "Regret",
@@ -68,6 +71,7 @@ __all__ = [
     "compare_runs",
     "engine_for",
     "evaluate",
+    "foresight",
     "init",
     "pressure",
     "regret",

@@ -27,6 +27,7 @@ from portfolio.report.compared_runs import ComparedRuns
 from portfolio.report.errors import RunError, UsageError
 from portfolio.report.evaluation import Evaluation
 from portfolio.report.folder import OutputError
+from portfolio.report.foresight import Foresight
 from portfolio.report.headline import build_headline, caveats
 from portfolio.report.pressure import PricePressure
 from portfolio.report.regret import Regret
@@ -43,6 +44,7 @@ from portfolio.report.worth import Worth
 from portfolio.scenarios.drivers import Drivers
 from portfolio.scenarios.sampling import sample
 from portfolio.studies.compare_runs import compare_runs as put_side_by_side
+from portfolio.studies.foresight import foresight
 from portfolio.studies.out_of_sample import SCENARIOS, out_of_sample
 from portfolio.studies.pressure import pressure
 from portfolio.studies.regret import regret
@@ -57,6 +59,7 @@ __all__ = [
     "CheckpointError",
     "ComparedRuns",
     "Evaluation",
+    "Foresight",
     "InternalError",
     "NoPortfolioError",
     "OutputError",
@@ -74,6 +77,7 @@ __all__ = [
     "compare_runs",
     "engine_for",
     "evaluate",
+    "foresight",
     "init",
     "pressure",
     "regret",
