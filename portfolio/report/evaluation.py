@@ -18,6 +18,7 @@ from portfolio.evaluation.fresh import Measured
 from portfolio.evaluation.measures import WITH, WITHOUT
 from portfolio.report.folder import write_csv, write_json, write_whole
 from portfolio.report.headline import records, uncertain_inputs
+from portfolio.report.pages import write_report
 from portfolio.report.run import versions
 
 TABLES: dict[str, tuple[str, ...]] = {
@@ -177,11 +178,13 @@ def write_evaluation(found: Evaluation, target: Path) -> Evaluation:
         record = found.summary()
         record.pop("evaluation")
         record |= {
+            "title": found.case.settings.case.title,
             "made": datetime.now(UTC).isoformat(timespec="seconds"),
             "seconds": {name: round(value, 3) for name, value in found.seconds.items()},
             "versions": versions(),
         }
         write_json(record, folder / "evaluation.json")
+        write_report(folder)
 
     write_whole(target, fill)
     return replace(found, path=target)

@@ -14,6 +14,7 @@ from portfolio.case.records import Case
 from portfolio.evaluation.replications import Batch, GapEstimate
 from portfolio.report.folder import write_csv, write_json, write_whole
 from portfolio.report.headline import records, uncertain_inputs
+from portfolio.report.pages import write_report
 from portfolio.report.run import versions
 
 STOPPED = 3
@@ -156,11 +157,13 @@ def write_replications(found: Replications, target: Path) -> Replications:
         record = found.summary()
         record.pop("replications")
         record |= {
+            "title": found.case.settings.case.title,
             "made": datetime.now(UTC).isoformat(timespec="seconds"),
             "seconds": {name: round(value, 3) for name, value in found.seconds.items()},
             "versions": versions(),
         }
         write_json(record, folder / "replications.json")
+        write_report(folder)
 
     write_whole(target, fill)
     return replace(found, path=target)

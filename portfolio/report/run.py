@@ -22,6 +22,7 @@ from portfolio.engine.protocol import Solution, Status
 from portfolio.report.decision_file import FILE, decision_record
 from portfolio.report.folder import write_csv, write_json, write_whole
 from portfolio.report.headline import records
+from portfolio.report.pages import write_report
 from portfolio.report.resume import replaceable
 
 EXIT_CODES = {Status.OPTIMAL: 0, Status.TIME_LIMIT: 3, Status.INTERRUPTED: 3, Status.INFEASIBLE: 4}
@@ -189,6 +190,7 @@ def write_run(run: Run, target: Path, *, replace_stopped: bool = False) -> Run:
         run.scenarios.to_parquet(folder / "scenarios.parquet", index=False)
         write_json(decision_record(run.decision), folder / FILE)
         write_json(run_record(run, hashes, {FILE: sha256(folder / FILE)}), folder / "run.json")
+        write_report(folder)
 
     write_whole(target, fill, replace=replace_stopped and replaceable(target))
     return replace(run, path=target)

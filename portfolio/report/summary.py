@@ -13,23 +13,13 @@ from rich.table import Table
 from rich.text import Text
 
 from portfolio.report.run import Run
+from portfolio.report.words import BENCHMARKS, amount, change
+from portfolio.report.words import count as count
+from portfolio.report.words import number as number
+from portfolio.report.words import percent as percent
 
 SHOWN = 6
 """Places of one rule that are named; the rest is in ``run.json``."""
-
-
-def number(value: float) -> str:
-    """Round to what a reader can use: three digits or whole numbers, thousands separated."""
-    if abs(value) < 5e-4:
-        return "0"
-    digits = 0 if abs(value) >= 100 else 1 if abs(value) >= 10 else 2
-    return f"{value:,.{digits}f}"
-
-
-def percent(value: float) -> str:
-    """Share as a percentage, one decimal below 10 %."""
-    text = f"{100 * value:.{0 if abs(value) >= 0.0995 else 1}f}"
-    return f"{'0' if text in ('0.0', '-0.0', '-0') else text} %"
 
 
 def summary(run: Run) -> RenderableType:
@@ -66,11 +56,6 @@ def _title(run: Run) -> Text:
     )
 
 
-def count(amount: int, noun: str) -> str:
-    """Number and noun, with an s for more than one."""
-    return f"{amount:,} {noun}{'' if amount == 1 else 's'}"
-
-
 def _shortfall(run: Run) -> Table:
     figures, level = run.headline["shortfall"], run.headline["cvar_level"]
     before, after = figures["without"], figures["with"]
@@ -89,15 +74,8 @@ def _shortfall(run: Run) -> Table:
         ("scenarios with any shortfall", "probability", percent),
     )
     for label, key, form in rows:
-        table.add_row(label, form(before[key]), form(after[key]), _change(before[key], after[key]))
+        table.add_row(label, form(before[key]), form(after[key]), change(before[key], after[key]))
     return table
-
-
-def _change(before: float, after: float) -> str:
-    if before <= 0:
-        return "" if after <= 0 else "new"
-    change = after / before - 1
-    return f"{'−' if change < 0 else '+'}{percent(abs(change))}" if abs(change) >= 5e-4 else "none"
 
 
 def _by_region(run: Run) -> Table:
@@ -120,18 +98,9 @@ def _by_region(run: Run) -> Table:
             number(row["demand_t_per_year"]),
             f"{number(without)} ({percent(row['without_share'])})",
             f"{number(with_fund)} ({percent(row['with_share'])})",
-            _change(without, with_fund),
+            change(without, with_fund),
         )
     return table
-
-
-BENCHMARKS = {
-    "extraction": "extraction, at least",
-    "processing": "processing, at least",
-    "recycling": "recycling, at least",
-    "third_country": "one third country, at most",
-}
-"""Benchmarks in words."""
 
 
 def _benchmarks(run: Run) -> Table:
@@ -198,21 +167,11 @@ def _commitments(title: str, rows: pd.DataFrame, *, years: bool) -> Table:
             *(head if place != last else [""] * len(head)),
             escape(str(row["member"])),
             escape(str(row["instrument"])),
-            _amount({str(k): v for k, v in row.items()}),
+            escape(amount({str(k): v for k, v in row.items()})),
             number(float(row["charge_usd_m"])),
         )
         last = place
     return table
-
-
-def _amount(row: dict[str, Any]) -> str:
-    """How much a commitment is, in words."""
-    if row["kind"] == "stockpile":
-        return f"{number(row['tpy'])} t {escape(row['material'])} bought"
-    if row["kind"] in ("cfd", "offtake"):
-        return f"{number(row['tpy'])} t/y {escape(row['material'])} ({percent(row['share'])})"
-    covered = "debt covered, " if row["kind"] == "guarantee" else ""
-    return f"USD {number(row['usd_m'])} M ({covered}{percent(row['share'])})"
 
 
 def _changes(run: Run) -> Table:

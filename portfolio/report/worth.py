@@ -17,6 +17,7 @@ from portfolio.evaluation.stochastic_value import OfInformation, OfKnowing, OfSo
 from portfolio.report.evaluation import finite
 from portfolio.report.folder import write_csv, write_json, write_whole
 from portfolio.report.headline import records, uncertain_inputs
+from portfolio.report.pages import write_report
 from portfolio.report.run import versions
 
 OWN, KNOWN, FRESH, NESTED = "own", "foresight", "fresh", "nested"
@@ -194,11 +195,13 @@ def write_worth(found: Worth, target: Path) -> Worth:
         record = found.summary()
         record.pop("worth")
         record |= {
+            "title": found.case.settings.case.title,
             "made": datetime.now(UTC).isoformat(timespec="seconds"),
             "seconds": {name: round(value, 3) for name, value in found.seconds.items()},
             "versions": versions(),
         }
         write_json(record, folder / "worth.json")
+        write_report(folder)
 
     write_whole(target, fill)
     return replace(found, path=target)

@@ -123,7 +123,11 @@ class TestWorth:
         for text in ("VSS = EEV", "EVPI = RP", "On 20 fresh scenarios", "each solved as if it were known"):
             assert text in found.stdout
         assert max(map(len, found.stdout.splitlines())) <= 100
-        assert sorted(p.name for p in (home / "results" / "mine-worth").iterdir()) == ["measures.csv", "worth.json"]
+        assert sorted(p.name for p in (home / "results" / "mine-worth").iterdir()) == [
+            "measures.csv",
+            "report.html",
+            "worth.json",
+        ]
 
     def test_json(self) -> None:
         found = run(*WORTH, "--json", "--knowing", "delays", "--groups", "2", "--each", "2", "--foresight", "2")

@@ -23,6 +23,7 @@ from portfolio.report.folder import OutputError, check_target, write_json, write
 TINY = Path(__file__).resolve().parents[3] / "inputs" / "tiny"
 FILES = {
     "run.json",
+    "report.html",
     "decision.json",
     "portfolio.csv",
     "projects.csv",
@@ -144,7 +145,7 @@ def test_inputs_are_the_case_as_solved(folder: Path) -> None:
     assert read_case(folder / "inputs").hazards[0].rate == 0.4
     again = portfolio.solve(folder / "inputs", gap=0.0, out=folder.parent.parent / "again")
     assert again.path is not None
-    for name in sorted(FILES - {"run.json", "inputs"}):
+    for name in sorted(FILES - {"run.json", "report.html", "inputs"}):
         assert (again.path / name).read_bytes() == (folder / name).read_bytes(), name
 
 

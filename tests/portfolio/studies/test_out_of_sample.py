@@ -36,7 +36,7 @@ OVERRIDES = (
     "stages.stock[separation]=1",
     "risk.cvar_weight=0.3",
 )
-FILES = {"evaluation.json", "figures.csv", "scenarios.parquet", *(f"{name}.csv" for name in TABLES)}
+FILES = {"evaluation.json", "report.html", "figures.csv", "scenarios.parquet", *(f"{name}.csv" for name in TABLES)}
 
 
 @pytest.fixture(scope="module")

@@ -121,7 +121,7 @@ class TestGoingOn:
         assert found.batches == replicate(run).batches
         record = json.loads((out / "replications.json").read_text())
         assert record["answer"]["upper"] == pytest.approx(found.answer.upper)
-        assert {p.name for p in out.iterdir()} == {"replications.json", "looks.csv", "batches.csv"}
+        assert {p.name for p in out.iterdir()} == {"replications.json", "report.html", "looks.csv", "batches.csv"}
 
     def test_pieces_of_other_settings_are_refused(self, run: api.Run, tmp_path: Path) -> None:
         Pieces.of(tmp_path / "found", "something else")

@@ -208,7 +208,7 @@ class TestCommand:
     def test_folder(self, found: api.Stress) -> None:
         assert found.path is not None
         names = {p.name for p in found.path.iterdir()}
-        assert names == {"stress.json", "alone.csv", "on_top.csv", "places.csv", "suppliers.csv"}
+        assert names == {"stress.json", "report.html", "alone.csv", "on_top.csv", "places.csv", "suppliers.csv"}
         record = json.loads((found.path / "stress.json").read_text(encoding="utf-8"))
         assert record["worst_loss"] == found.worst_loss
         assert pd.read_csv(found.path / "alone.csv")["weighted"].sum() == pytest.approx(found.alone["weighted"].sum())
