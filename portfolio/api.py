@@ -50,8 +50,8 @@ from portfolio.studies.alliance import alliance
 from portfolio.studies.alternatives import alternatives
 from portfolio.studies.compare import compare
 from portfolio.studies.compare_runs import compare_runs as put_side_by_side
-from portfolio.studies.foresight import foresight
 from portfolio.studies.explain import explain
+from portfolio.studies.foresight import foresight
 from portfolio.studies.frequency import selection_frequency
 from portfolio.studies.frontier import frontier
 from portfolio.studies.out_of_sample import SCENARIOS, out_of_sample
@@ -94,8 +94,8 @@ __all__ = [
     "compare_runs",
     "engine_for",
     "evaluate",
-    "foresight",
     "explain",
+    "foresight",
     "frontier",
     "init",
     "make_report",

@@ -23,8 +23,8 @@ from portfolio.commands.compare import compare
 from portfolio.commands.compare_runs import compare_runs
 from portfolio.commands.console import as_json_text, complain, debug_option, render, say
 from portfolio.commands.evaluate import evaluate
-from portfolio.commands.foresight import foresight
 from portfolio.commands.explain import explain
+from portfolio.commands.foresight import foresight
 from portfolio.commands.frontier import frontier
 from portfolio.commands.options import set_option
 from portfolio.commands.pressure import pressure
