@@ -13,6 +13,8 @@ from portfolio.report.compared_runs import ComparedRuns
 from portfolio.report.errors import RunError, UsageError
 from portfolio.report.evaluation import Evaluation
 from portfolio.report.folder import OutputError
+from portfolio.report.foresight import Foresight
+from portfolio.report.headline import build_headline, caveats
 from portfolio.report.made import Report, make_report
 from portfolio.report.pressure import PricePressure
 from portfolio.report.regret import Regret
@@ -30,6 +32,7 @@ from portfolio.studies.alternatives import alternatives
 from portfolio.studies.compare import compare
 from portfolio.studies.compare_runs import compare_runs as put_side_by_side
 from portfolio.studies.explain import explain
+from portfolio.studies.foresight import foresight
 from portfolio.studies.frequency import selection_frequency
 from portfolio.studies.frontier import frontier
 from portfolio.studies.out_of_sample import SCENARIOS, out_of_sample
@@ -50,6 +53,7 @@ __all__ = [
     "CheckpointError",
     "ComparedRuns",
     "Evaluation",
+    "Foresight",
     "InternalError",
     "NoPortfolioError",
     "OutputError",
@@ -73,6 +77,7 @@ __all__ = [
     "engine_for",
     "evaluate",
     "explain",
+    "foresight",
     "frontier",
     "init",
     "make_report",
