@@ -2,11 +2,12 @@
 
 from models.build import build_extensive_form, build_scenario, build_template
 from models.decision import Decision
-from models.instance import Benchmark, Instance, Option, Scenarios, Share
+from models.instance import Benchmark, Frozen, Instance, Option, Scenarios, Share
 
 __all__ = [
     "Benchmark",
     "Decision",
+    "Frozen",
     "Instance",
     "Option",
     "Scenarios",

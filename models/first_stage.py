@@ -12,7 +12,7 @@ import pyomo.environ as pyo
 
 from models.expressions import Block, total
 from models.instance import CONTRACTS, MONEY, Instance, OptionKey, ShareKey
-from models.limits import benchmarks, budget, liquidity, payout_tail, placeable, policy, purchase_limit
+from models.limits import benchmarks, budget, given, liquidity, payout_tail, placeable, policy, purchase_limit
 
 
 def add_variables(block: Block, instance: Instance) -> None:
@@ -272,13 +272,14 @@ CONSTRAINTS = {
     "7c": payout_tail,
     "8": policy,
     "8a": benchmarks,
+    "8b": given,
     "12a": purchase_limit,
 }
 """Every numbered constraint of the first stage."""
 
 
 def add_first_stage(block: Block, instance: Instance) -> None:
-    """Add the variables and constraints (1) to (8a) to a block."""
+    """Add the variables and constraints (1) to (8b) to a block."""
     add_variables(block, instance)
     for add in CONSTRAINTS.values():
         add(block, instance)

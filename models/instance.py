@@ -99,6 +99,31 @@ class Benchmark:
 
 
 @dataclass(frozen=True)
+class Frozen:
+    """Commitments that are given (8b): all of the windows, as they were decided; what is not named is zero.
+
+    ``select`` by option, ``share`` by share, ``rights`` by (region, project, structure, window) and ``purchase`` by
+    (member, material, window), as in a decision.
+    """
+
+    windows: frozenset[int]
+    select: Mapping[OptionKey, float] = field(default_factory=dict)
+    share: Mapping[ShareKey, float] = field(default_factory=dict)
+    rights: Mapping[tuple[str, str, str, int], float] = field(default_factory=dict)
+    purchase: Mapping[tuple[str, str, int], float] = field(default_factory=dict)
+
+    @property
+    def chosen(self) -> frozenset[OptionKey]:
+        """Options that are given."""
+        return frozenset(key for key, value in self.select.items() if value > 0.5 and key[2] in self.windows)
+
+    @property
+    def obliges(self) -> bool:
+        """Whether anything is given."""
+        return bool(self.chosen) or any(v > 0 for k, v in self.purchase.items() if k[2] in self.windows)
+
+
+@dataclass(frozen=True)
 class Scenarios:
     """Scenario data; axes S scenarios, B blocks, R regions, K stages, M materials, T years, P, J options, V windows.
 
@@ -256,6 +281,10 @@ class Instance:
     payouts : mapping
         Present value of the payouts of a unit share in each scenario of the cost sample, (N,), USD M, for the shares
         of members with a limit. The scenarios of that sample are equally likely.
+    outside : frozenset
+        Members that commit nothing (8b): for studies of a fund without them, on columns that stay the same.
+    frozen : Frozen, optional
+        Windows whose commitments are given (8b).
     """
 
     regions: tuple[str, ...]
@@ -319,6 +348,8 @@ class Instance:
     payout_limit: Mapping[str, float] = field(default_factory=dict)
     payout_level: float = 0.95
     payouts: Mapping[ShareKey, Array] = field(default_factory=dict)
+    outside: frozenset[str] = frozenset()
+    frozen: Frozen | None = None
 
     @cached_property
     def option_index(self) -> dict[OptionKey, int]:
@@ -394,8 +425,9 @@ class Instance:
 
     @cached_property
     def obliged(self) -> bool:
-        """Whether something has to be supported: the must list, or a benchmark that may not be missed."""
-        return bool(self.must) or any(b.penalty is None and b.need_tpy > 0 for b in self.benchmarks.values())
+        """Whether something has to be supported: must list, commitments given, a benchmark that may not be missed."""
+        given = self.frozen is not None and self.frozen.obliges
+        return given or bool(self.must) or any(b.penalty is None and b.need_tpy > 0 for b in self.benchmarks.values())
 
     @cached_property
     def limited_payouts(self) -> dict[str, list[ShareKey]]:

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
 import pyomo.environ as pyo
 
 from models.expressions import Block, total
-from models.instance import Instance, OptionKey, ShareKey
+from models.instance import Frozen, Instance, OptionKey, ShareKey
 
 ClaimKey = tuple[str, str, str, int]
 """(region, project, structure, window)."""
+ROOM = 1e-6
+"""Room around a share, or around a tonne, that is given (8b): ten times the tolerance to which solvers keep rows, so
+that what one of them found cannot be infeasible to the next."""
 
 
 def placeable(block: Block, instance: Instance) -> None:
@@ -200,6 +203,57 @@ def benchmarks(block: Block, instance: Instance) -> None:
             >= instance.benchmarks[name].need_tpy
         ),
     )
+
+
+def given(block: Block, instance: Instance) -> None:
+    """(8b) members outside: take = 0, purchase = 0; windows frozen: select = given, and with room e
+    (given - e) select <= share, rights <= (given + e) select, given - e <= purchase <= given + e.
+    """
+    frozen = instance.frozen or Frozen(frozenset())
+    stays = frozen.chosen
+    out = instance.outside
+    block.outside = pyo.Constraint(
+        [k for k in instance.parties if k[0] in out], rule=lambda b, f, p, v: b.take[f, p, v] == 0
+    )
+    block.outside_purchase = pyo.Constraint(
+        [k for k in instance.purchases if k[0] in out], rule=lambda b, f, m, v: b.purchase[f, m, v] == 0
+    )
+    block.frozen = pyo.Constraint(
+        [k for k in instance.options if k[2] in frozen.windows],
+        rule=lambda b, p, a, v: b.select[p, a, v] == float((p, a, v) in stays),
+    )
+    shares = [k for k in instance.shares if (k[1], k[3], k[4]) in stays]
+    claims = [k for k in instance.claims if k[1:] in stays]
+    least, most = _within(block.share, frozen.share)
+    block.frozen_share_least = pyo.Constraint(shares, rule=lambda b, f, p, i, a, v: least((f, p, i, a, v), (p, a, v)))
+    block.frozen_share_most = pyo.Constraint(shares, rule=lambda b, f, p, i, a, v: most((f, p, i, a, v), (p, a, v)))
+    least_right, most_right = _within(block.rights, frozen.rights)
+    block.frozen_rights_least = pyo.Constraint(claims, rule=lambda b, *key: least_right(key, key[1:]))
+    block.frozen_rights_most = pyo.Constraint(claims, rule=lambda b, *key: most_right(key, key[1:]))
+    block.frozen_purchase = pyo.Constraint(
+        [k for k in instance.purchases if k[2] in frozen.windows],
+        rule=lambda b, f, m, v: _near(b.purchase[f, m, v], frozen.purchase.get((f, m, v), 0.0)),
+    )
+
+
+def _within(variable: Any, values: Mapping[Any, float]) -> tuple[Callable[..., Any], Callable[..., Any]]:
+    """Rules that keep shares or rights of an option within :data:`ROOM` of what is given, where it is selected."""
+    select = variable.parent_block().select
+
+    def least(key: Any, option: Any) -> Any:
+        value = values.get(key, 0.0) - ROOM
+        return pyo.Constraint.Skip if value <= 0 else variable[key] - value * select[option] >= 0
+
+    def most(key: Any, option: Any) -> Any:
+        return variable[key] - (max(values.get(key, 0.0), 0.0) + ROOM) * select[option] <= 0
+
+    return least, most
+
+
+def _near(variable: Any, value: float) -> Any:
+    """Keep a purchase within :data:`ROOM` of what it was, in tonnes or in part of it."""
+    room = ROOM * max(1.0, value)
+    return (max(0.0, value - room), variable, value + room)
 
 
 def purchase_limit(block: Block, instance: Instance) -> None:

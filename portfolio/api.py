@@ -20,7 +20,8 @@ from portfolio.engine.checkpoint import CheckpointError
 from portfolio.engine.protocol import Engine, Limits, Progress, Solution, Status
 from portfolio.evaluation.benchmarks import benchmark_table
 from portfolio.evaluation.errors import InternalError
-from portfolio.evaluation.feasibility import explain, unsupportable
+from portfolio.evaluation.feasibility import explain as why_infeasible
+from portfolio.evaluation.feasibility import unsupportable
 from portfolio.evaluation.measures import WITH, WITHOUT, scenario_table, shortfall_table, supply_table
 from portfolio.evaluation.outcomes import Outcomes, Recourse, objective
 from portfolio.report.compared_runs import ComparedRuns
@@ -38,12 +39,19 @@ from portfolio.report.sampling import Sampling
 from portfolio.report.stability import Stability
 from portfolio.report.steps import Clock, Step, StepCall
 from portfolio.report.stress import Stress
+from portfolio.report.study import Study
 from portfolio.report.tables import charges, full_ledger, limits_table, portfolio_table, projects_table, suppliers_table
 from portfolio.report.workbook import workbook_of, write_workbook
 from portfolio.report.worth import Worth
 from portfolio.scenarios.drivers import Drivers
 from portfolio.scenarios.sampling import sample
+from portfolio.studies.alliance import alliance
+from portfolio.studies.alternatives import alternatives
+from portfolio.studies.compare import compare
 from portfolio.studies.compare_runs import compare_runs as put_side_by_side
+from portfolio.studies.explain import explain
+from portfolio.studies.frequency import selection_frequency
+from portfolio.studies.frontier import frontier
 from portfolio.studies.out_of_sample import SCENARIOS, out_of_sample
 from portfolio.studies.pressure import pressure
 from portfolio.studies.regret import regret
@@ -51,6 +59,9 @@ from portfolio.studies.replications import replicate
 from portfolio.studies.sampling import sampling
 from portfolio.studies.stability import stability
 from portfolio.studies.stress import STRESSED, Ask, stress_test
+from portfolio.studies.sweep import sweep
+from portfolio.studies.termsheet import termsheet
+from portfolio.studies.wait import wait
 from portfolio.studies.worth import worth
 
 __all__ = [
@@ -71,21 +82,31 @@ __all__ = [
     "Stability",
     "Step",
     "Stress",
+    "Study",
     "UsageError",
     "Worth",
+    "alliance",
+    "alternatives",
+    "compare",
     "compare_runs",
     "engine_for",
     "evaluate",
+    "explain",
+    "frontier",
     "init",
     "make_report",
     "pressure",
     "regret",
     "replicate",
     "sampling",
+    "selection_frequency",
     "solve",
     "stability",
     "stress",
+    "sweep",
+    "termsheet",
     "validate",
+    "wait",
     "workbook",
     "worth",
 ]
@@ -424,7 +445,7 @@ def _assemble(case: Case, clock: Clock) -> Assembly:
 def _search(engine: Engine, assembly: Assembly, limits: Limits, clock: Clock) -> Solution:
     """Solve, unless a project that must be supported cannot be."""
     if unsupportable(assembly.instance, assembly.left_out):
-        raise NoPortfolioError(explain(assembly))
+        raise NoPortfolioError(why_infeasible(assembly))
 
     def relay(state: Progress) -> None:
         clock.tell(Step("solving", objective=state.objective, bound=state.bound, seconds=state.seconds))
@@ -438,7 +459,7 @@ def _search(engine: Engine, assembly: Assembly, limits: Limits, clock: Clock) ->
 
 def _why_none(assembly: Assembly, solution: Solution, keeping: Keeping) -> tuple[str, ...]:
     if solution.status is Status.INFEASIBLE:
-        return explain(assembly)
+        return why_infeasible(assembly)
     kept = keeping.stays(solution.status)
     more = "" if kept is None else f"; the same command goes on from {kept}"
     return (f"{solution.status.value} before any portfolio was found; give it more time{more}",)

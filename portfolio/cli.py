@@ -17,9 +17,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from portfolio import __version__
+from portfolio.commands.alliance import alliance
+from portfolio.commands.alternatives import alternatives
+from portfolio.commands.compare import compare
 from portfolio.commands.compare_runs import compare_runs
 from portfolio.commands.console import as_json_text, complain, debug_option, render, say
 from portfolio.commands.evaluate import evaluate
+from portfolio.commands.explain import explain
+from portfolio.commands.frontier import frontier
 from portfolio.commands.options import set_option
 from portfolio.commands.pressure import pressure
 from portfolio.commands.regret import regret
@@ -28,6 +33,9 @@ from portfolio.commands.report import report
 from portfolio.commands.sampling import sampling
 from portfolio.commands.stability import stability
 from portfolio.commands.stress import stress
+from portfolio.commands.sweep import sweep
+from portfolio.commands.termsheet import termsheet
+from portfolio.commands.wait import wait
 from portfolio.commands.workbook import workbook
 from portfolio.commands.worth import worth
 
@@ -93,6 +101,12 @@ def main() -> None:
     portfolio replicate results/RUN          how far is it from the best there is?
     portfolio worth results/RUN              what are stochastics worth to it?
     portfolio stress results/RUN             what if an embargo comes on top?
+    portfolio alternatives results/RUN       what else is nearly as good?
+    portfolio explain results/RUN PROJECT    why is it in, or not?
+    portfolio termsheet results/RUN PROJECT  which terms keep it alive?
+    portfolio wait CASE                      what is deciding now worth, what waiting?
+    portfolio alliance CASE                  what do members gain by a joint fund?
+    portfolio sweep CASE --vary NAME=A:B:N   what moves the answers?
     portfolio report results/RUN             its page again, its charts as files
     portfolio stability results/RUN          does it depend on which scenarios were drawn?
     portfolio sampling inputs/eu_japan_ree   do scenarios follow the parameters?
@@ -346,6 +360,13 @@ def _standing(step: Step) -> str:
     return text
 
 
+main.add_command(compare)
+main.add_command(evaluate)
+main.add_command(frontier)
+main.add_command(alternatives)
+main.add_command(evaluate)
+main.add_command(explain)
+main.add_command(alliance)
 main.add_command(compare_runs)
 main.add_command(evaluate)
 main.add_command(pressure)
@@ -355,6 +376,9 @@ main.add_command(report)
 main.add_command(sampling)
 main.add_command(stability)
 main.add_command(stress)
+main.add_command(termsheet)
+main.add_command(wait)
+main.add_command(sweep)
 main.add_command(workbook)
 main.add_command(worth)
 

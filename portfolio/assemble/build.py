@@ -75,7 +75,7 @@ def assemble(
     offers = supply.incumbents(case, drivers)
     instance = Instance(
         **_labels(case),
-        **_rules(case),
+        **rules(case),
         **_arrays(case, price),
         options=costs.options,
         shares=costs.shares,
@@ -148,8 +148,8 @@ def _labels(case: Case) -> dict[str, Any]:
     }
 
 
-def _rules(case: Case) -> dict[str, Any]:
-    """Terms, budgets, policy and risk of the programme."""
+def rules(case: Case) -> dict[str, Any]:
+    """Return terms, budgets, policy and risk of the programme, by field of the instance."""
     policy = case.settings.policy
     return {
         "rights_ratio": {i.instrument: i.rights for i in case.instruments},
@@ -159,7 +159,7 @@ def _rules(case: Case) -> dict[str, Any]:
         "min_ticket": {m.member: m.min_ticket_usd_m for m in case.members},
         "admin_usd_m": case.settings.finance.admin_usd_m,
         "budget": {(b.member, b.window): b.budget_usd_m for b in case.budgets},
-        "liquidity": _liquidity(case),
+        "liquidity": liquidity(case),
         "payout_limit": {
             m.member: m.payout_cvar_limit_usd_m for m in case.members if m.payout_cvar_limit_usd_m is not None
         },
@@ -251,7 +251,7 @@ def _cost_key(case: Case) -> dict[tuple[str, str], float]:
     return key
 
 
-def _liquidity(case: Case) -> dict[str, float]:
+def liquidity(case: Case) -> dict[str, float]:
     """Yearly payout line of each member, USD M."""
     share = case.settings.finance.liquidity_share
     return {

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from portfolio.case.parsing import CellError, parse_cell, parse_number
-from portfolio.case.problems import Problem, advise
+from portfolio.case.problems import CaseError, Problem, advise
 from portfolio.case.schema import Column, columns
 from portfolio.case.settings import SECTIONS
 from portfolio.case.sheets import Document, Folder, Line, Sheet, key_columns, known_names, table_file
@@ -40,6 +40,20 @@ class _RefusedError(Exception):
     def __init__(self, why: str, remedy: str, file: str = "", name: str | None = None) -> None:
         super().__init__(why)
         self.why, self.remedy, self.file, self.name = why, remedy, file, name
+
+
+def column_of(text: str) -> Column:
+    """Return the description of the column or key that an override sets.
+
+    Raises
+    ------
+    CaseError
+        Where there is none, or the text is no override.
+    """
+    try:
+        return _about(_take_apart(text))
+    except _RefusedError as refused:
+        raise CaseError([Problem("", None, refused.name, None, refused.why, refused.remedy, override=text)]) from None
 
 
 def apply_overrides(folder: Folder, overrides: Sequence[str]) -> tuple[Folder, list[Problem]]:

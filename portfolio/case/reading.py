@@ -41,16 +41,31 @@ def read_case(path: str | PathLike[str], overrides: Sequence[str] = ()) -> Case:
     CaseError
         With every problem of the case.
     """
+    (found,) = read_cases(path, [overrides])
+    return found
+
+
+def read_cases(path: str | PathLike[str], variants: Sequence[Sequence[str]]) -> list[Case]:
+    """Read and validate a case, folder or workbook, under several lists of overrides; the files are read once.
+
+    Raises
+    ------
+    CaseError
+        With every problem of every variant, each once.
+    """
     files, problems, layout = _read_files(Path(path))
-    files, found = apply_overrides(files, overrides)
-    problems += found
-    draft, found = make_draft(files)
-    problems += found
-    problems += validate(draft)
+    drafts = []
+    for overrides in variants:
+        changed, found = apply_overrides(files, overrides)
+        problems += found
+        draft, found = make_draft(changed)
+        problems += found
+        problems += validate(draft)
+        drafts.append(draft)
     if problems:
         ranked = _ordered(problems)
         raise CaseError(ranked if layout is None else [layout.locate(problem) for problem in ranked])
-    return _build(draft)
+    return [_build(draft) for draft in drafts]
 
 
 def _read_files(path: Path) -> tuple[Folder, list[Problem], Layout | None]:

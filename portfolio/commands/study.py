@@ -88,3 +88,12 @@ def answer(
         ctx.exit(INTERRUPTED)
     say(as_json_text(found.summary()) if as_json else render(summary(found)))
     ctx.exit(found.exit_code)
+
+
+def set_gap(command: click.Command, default: float | None, text: str) -> None:
+    """Give a study's ``--gap`` a default and a help text of its own."""
+    option = next(p for p in command.params if p.name == "gap")
+    place = command.params.index(option)
+    command.params[place] = click.Option(
+        ["--gap"], type=click.FloatRange(0), default=default, show_default=default is not None, help=text
+    )

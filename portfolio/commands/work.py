@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stdout
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -67,5 +69,42 @@ def _progress() -> Iterator[Callable[[Step], None] | None]:
     if not console.is_terminal:
         yield None
         return
+    timing = Timing()
     with console.status("reading") as status:
-        yield lambda step: status.update(f"{step.phase} {step.done:,}/{step.total:,}" if step.total else step.phase)
+
+        def listen(step: Step) -> None:
+            if step.notice:
+                console.print(step.phase, highlight=False)
+            else:
+                status.update(timing.line(step))
+
+        yield listen
+
+
+@dataclass
+class Timing:
+    """How long a phase will take, from what it took until now."""
+
+    clock: Callable[[], float] = time.monotonic
+    _phase: str = ""
+    _begin: float = 0.0
+    _first: int = 0
+
+    def line(self, step: Step) -> str:
+        """Return the phase, how far it is, and how long the rest will take where that can be told."""
+        now = self.clock()
+        if not step.total:
+            self._phase = ""
+            return step.phase
+        if step.phase != self._phase or step.done < self._first:
+            self._phase, self._begin, self._first = step.phase, now, step.done
+        done, left = step.done - self._first, step.total - step.done
+        rest = "" if not done or not left else f", {duration((now - self._begin) / done * left)} left"
+        return f"{step.phase} {step.done:,}/{step.total:,}{rest}"
+
+
+def duration(seconds: float) -> str:
+    """Return a time as people say it, rounded: "about 40 s", "about 12 min", "about 3.5 h"."""
+    if seconds < 90:
+        return f"about {max(1, round(seconds))} s"
+    return f"about {seconds / 60:.0f} min" if seconds < 5400 else f"about {seconds / 3600:.1f} h"

@@ -66,7 +66,7 @@ class Benders:
         left = None if limits.time_limit_s is None else limits.time_limit_s - built
         found = minimise(
             programme,
-            Limits(limits.gap, left, limits.threads),
+            Limits(limits.gap, left, limits.threads, None if limits.target is None else limits.target * factor),
             starts=starts,
             progress=None if progress is None else lambda p: progress(_in_units(p, factor)),
             checkpoint=self.checkpoint,

@@ -91,6 +91,8 @@ class Completion:
         self.search.relaxation, first = self.search.restricted, self.search.programme.first
         for _ in range(MIXES):
             self.search.check()
+            if self.search.settled:
+                return
             if self.search.restricted.solve() is None:
                 return
             mix, select = self.search.restricted.whole_mix(), self.search.restricted.layers.select

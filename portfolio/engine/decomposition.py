@@ -165,15 +165,21 @@ def _run(
                 search.check()
                 search.evaluate(x, exact=False)
             if not search.linear_phase(flat, points[-1] if points else None):
-                return Status.OPTIMAL if search.best is not None else Status.INFEASIBLE
-        search.integer_phase()
+                return _ended(search)
+        if not search.settled:
+            search.integer_phase()
     except TimeLimitError:
-        return Status.OPTIMAL if search.done else Status.TIME_LIMIT
+        return _ended(search) if search.done else Status.TIME_LIMIT
     except KeyboardInterrupt:
         return Status.INTERRUPTED
-    if search.best is None:
-        return Status.INFEASIBLE
-    return Status.OPTIMAL
+    return _ended(search)
+
+
+def _ended(search: Search) -> Status:
+    """How a search ended that had nothing left to look for."""
+    if search.settled:
+        return Status.DECIDED
+    return Status.INFEASIBLE if search.best is None else Status.OPTIMAL
 
 
 def _first_cut(search: Search) -> bool:

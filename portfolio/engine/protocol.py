@@ -20,6 +20,7 @@ class Status(Enum):
     TIME_LIMIT = "stopped by the time limit"
     INTERRUPTED = "interrupted"
     INFEASIBLE = "no feasible portfolio"
+    DECIDED = "stopped as the target was decided"
 
     @property
     def feasible(self) -> bool:
@@ -29,11 +30,16 @@ class Status(Enum):
 
 @dataclass(frozen=True)
 class Limits:
-    """When to stop: relative gap, seconds of wall time, threads of the solver (0: its choice)."""
+    """When to stop: relative gap, seconds of wall time, threads of the solver (0: its choice).
+
+    With a ``target`` the decomposition asks one thing alone: whether any portfolio has an objective of at most that. It
+    stops with the first one found, or as soon as its bound proves that there is none; the gap then decides nothing.
+    """
 
     gap: float = 0.01
     time_limit_s: float | None = None
     threads: int = 0
+    target: float | None = None
 
 
 @dataclass(frozen=True)

@@ -43,6 +43,8 @@ DIVISIONS = 4
 """Most rounds of dividing choices at a node."""
 MANIFOLD = 5
 """Choices, in those there were at first, beyond which none is divided."""
+BEYOND = 1e-9
+"""Part of a target by which a bound has to lie beyond it."""
 FINE_BOUND, COARSE_BOUND = 1e-9, 1e-4
 """Parts of the objective by which the bound of a relaxation in packages may fall short: least and most asked for."""
 
@@ -118,6 +120,8 @@ class Search:
     @property
     def tolerance(self) -> float:
         """Distance from the incumbent within which nothing has to be looked for."""
+        if self.limits.target is not None:
+            return EXACTLY
         if not np.isfinite(self.objective):
             return 0.0
         return max(EXACTLY, self.limits.gap * abs(self.objective) * (1.0 - 1e-6))
@@ -125,11 +129,21 @@ class Search:
     @property
     def cutoff(self) -> float:
         """Bound from which a node is given up."""
-        return self.objective - self.tolerance
+        target = self.limits.target
+        usual = self.objective - self.tolerance
+        return usual if target is None else min(usual, target + BEYOND * abs(target) + EXACTLY)
+
+    @property
+    def settled(self) -> bool:
+        """Whether it is known if a first stage reaches the target: one was found, or none can."""
+        target = self.limits.target
+        return target is not None and (self.objective <= target or target < self.bound < np.inf)
 
     @property
     def done(self) -> bool:
-        """Whether the gap is reached."""
+        """Whether the gap is reached, or the target decided."""
+        if self.limits.target is not None:
+            return self.settled
         if not np.isfinite(self.objective):
             return False
         return self.objective - self.bound <= max(EXACTLY, self.limits.gap * abs(self.objective))
@@ -219,7 +233,7 @@ class Search:
                 renewals, value, certain, inner = renewals + 1, now, True, trial
             elif now < value:
                 value, certain, inner = now, exact, trial
-        while self._divide():
+        while not self.settled and self._divide():
             point = self.relaxation.solve()
             if point is None:
                 return False

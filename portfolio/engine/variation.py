@@ -2,14 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
+from typing import Any
 
-from models import Instance
+import numpy as np
+from scipy import sparse
+
+from models import Frozen, Instance
 from models.build import build_first_stage
+from portfolio.assemble.rules import without_rule
 from portfolio.engine.assembled import Arrays, compile_instance, knapsacked
 from portfolio.engine.compile import compile_model
 from portfolio.engine.fingerprint import digest
+from portfolio.engine.highs import LinearProgram
+
+
+@dataclass(frozen=True)
+class Row:
+    """A rule on which projects are supported: sum over projects of coefficient * supported <= upper.
+
+    ``coefficient`` holds (project, coefficient); projects without options count as not supported.
+    """
+
+    coefficient: tuple[tuple[str, float], ...]
+    upper: float
 
 
 @dataclass(frozen=True)
@@ -24,6 +41,19 @@ class Changes:
         Projects that have to be supported, or may not be, besides those of the instance.
     cost_weight, cvar_weight, cvar_level : float, optional
         Weights of the objective, level of its CVaR.
+    rows : tuple of Row
+        Rules on which projects are supported together, besides those of the model; only the decomposition knows them.
+    without : str, optional
+        One of :data:`portfolio.assemble.rules.RULES`, which then has no force.
+    outside : frozenset
+        Members that commit nothing (8b): their budgets are nothing, and instruments' fixed costs are borne by the
+        others, as in a case without their budgets.
+    frozen : Frozen, optional
+        Windows whose commitments are given (8b).
+    cost_key, fixed_cost, min_ticket, liquidity, admin_usd_m, max_project_share, max_country_share : optional
+        Fields of the instance of the same name.
+    share_bounds : mapping, optional
+        Least and most share of each instrument (2); most 0 takes an instrument away.
     """
 
     budget: Mapping[tuple[str, int], float] | None = None
@@ -32,16 +62,42 @@ class Changes:
     cost_weight: float | None = None
     cvar_weight: float | None = None
     cvar_level: float | None = None
+    outside: frozenset[str] = frozenset()
+    frozen: Frozen | None = None
+    cost_key: Mapping[tuple[str, str], float] | None = None
+    fixed_cost: Mapping[str, float] | None = None
+    min_ticket: Mapping[str, float] | None = None
+    liquidity: Mapping[str, float] | None = None
+    admin_usd_m: float | None = None
+    max_project_share: float | None = None
+    max_country_share: float | None = None
+    share_bounds: Mapping[str, tuple[float, float]] | None = None
+    rows: tuple[Row, ...] = ()
+    without: str | None = None
 
     def of(self, instance: Instance) -> Instance:
         """Return the instance changed."""
-        given = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in ("must", "never")}
+        apart = ("must", "never", "rows", "without", "outside")
+        given = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in apart}
+        instance = instance if self.without is None else without_rule(instance, self.without)
         return replace(
-            instance,
+            _without(instance, self.outside),
             must=instance.must | self.must,
             never=instance.never | self.never,
             **{name: value for name, value in given.items() if value is not None},
         )
+
+
+def _without(instance: Instance, outside: frozenset[str]) -> Instance:
+    """Return an instance in which some members commit nothing, besides those that do not already."""
+    if not outside:
+        return instance
+    return replace(
+        instance,
+        outside=instance.outside | outside,
+        budget={key: 0.0 if key[0] in outside else value for key, value in instance.budget.items()},
+        cost_key={key: 0.0 if key[0] in outside else value for key, value in instance.cost_key.items()},
+    )
 
 
 @dataclass(frozen=True)
@@ -59,8 +115,8 @@ class Variation:
     def changed(self, changes: Changes) -> Variation:
         """Return a variation: its first stage compiled anew, all else as it was.
 
-        Columns stay the same, so budgets may only make options impossible, not bring back what was left out because no
-        budget let it through: begin with the loosest.
+        Columns stay the same, so budgets and lines may only make options impossible, not bring back what was left out
+        because no budget let it through: begin with the loosest.
         """
         if changes == Changes():
             return self
@@ -70,9 +126,24 @@ class Variation:
             raise ValueError("a variation may change rows and costs of the first stage, not its columns")
         programme = replace(
             self.arrays.programme,
-            first=knapsacked(instance, first),
+            first=ruled(knapsacked(instance, first), first.columns, changes.rows),
             cvar_weight=instance.cvar_weight,
             cvar_level=instance.cvar_level,
             digest=lambda: digest(instance),
         )
         return Variation(instance, replace(self.arrays, programme=programme, first=first))
+
+
+def ruled(first: LinearProgram, columns: Sequence[tuple[str, Any]], rows: Sequence[Row]) -> LinearProgram:
+    """Return a first stage with rules on which projects are supported."""
+    if not rows:
+        return first
+    project = [index[0] if name == "select" else None for name, index in columns]
+    weight = [dict(row.coefficient) for row in rows]
+    block = sparse.csr_array(np.array([[w.get(p, 0.0) if p is not None else 0.0 for p in project] for w in weight]))
+    return replace(
+        first,
+        matrix=sparse.csc_array(sparse.vstack([first.matrix, block])),
+        row_lower=np.concatenate([first.row_lower, np.full(len(rows), -np.inf)]),
+        row_upper=np.concatenate([first.row_upper, [row.upper for row in rows]]),
+    )

@@ -13,12 +13,10 @@ from models import Decision, Instance
 from models.first_stage import add_first_stage, add_variables
 from models.limits import charged, placeable
 from portfolio.assemble import Assembly, LeftOut, assemble
+from portfolio.assemble.rules import AMPLE, RULES, without_rule
 from portfolio.engine.compile import compile_model
 from portfolio.engine.highs import solve
 from portfolio.evaluation.outcomes import cvar
-
-AMPLE = 1e6
-"""USD M, or a factor, that stands for no limit at all."""
 
 TIME_LIMIT_S = 30.0
 """Seconds for each trial; the first stage has no scenarios."""
@@ -58,6 +56,11 @@ def unfiltered(assembly: Assembly) -> Assembly:
         budget=known.budget,
         liquidity=known.liquidity,
         cost_key=known.cost_key,
+        fixed_cost=known.fixed_cost,
+        min_ticket=known.min_ticket,
+        admin_usd_m=known.admin_usd_m,
+        must=known.must,
+        never=known.never,
         max_project_share=known.max_project_share,
         max_country_share=known.max_country_share,
         shares={key: replace(share, cap=caps[key[0], key[2]]) for key, share in found.instance.shares.items()},
@@ -104,26 +107,8 @@ def diagnose(instance: Instance) -> tuple[str, ...]:
 
 def _relaxations(instance: Instance) -> Iterator[tuple[str, Instance]]:
     """Every rule but the must list in words, with the instance in which it alone has no force."""
-    total = max(instance.total_budget, 1e-9)
-    ample = {key: value + AMPLE for key, value in instance.budget.items()}
-    grown = max(sum(ample.values()), 1e-9)
-    # Concentration rules refer to the sum of all budgets: they keep their limits in USD M while budgets grow.
-    shares = {
-        name: getattr(instance, name) * total / grown
-        for name in ("max_project_share", "max_country_share")
-        if getattr(instance, name) < 1
-    }
-    yield "the budgets (7)", replace(instance, budget=ample, **shares)
-    yield "the liquidity lines (7b)", replace(instance, liquidity=dict.fromkeys(instance.liquidity, AMPLE))
-    yield "the limits on the tail of payouts (7c)", replace(instance, payout_limit={})
-    yield "the benchmarks required (8a)", replace(instance, benchmarks={})
-    yield "policy.max_project_share (8)", replace(instance, max_project_share=1.0)
-    yield "policy.max_country_share (8)", replace(instance, max_country_share=1.0)
-    yield "the minimum tickets (2)", replace(instance, min_ticket=dict.fromkeys(instance.min_ticket, 0.0))
-    yield "feed for processors (4c)", replace(instance, incumbent_feed=instance.incumbent_feed + AMPLE)
-    uncapped = {key: replace(share, cap=1.0) for key, share in instance.shares.items()}
-    yield "the members' caps (5)", replace(instance, shares=uncapped)
-    yield "the limit on placeable offtake (6b)", replace(instance, placeable_share=AMPLE)
+    for rule in RULES:
+        yield rule, without_rule(instance, rule)
 
 
 def _without_must(instance: Instance) -> Iterator[tuple[str, Instance]]:

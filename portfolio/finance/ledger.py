@@ -102,7 +102,7 @@ def ledger(
     """
     rows: list[tuple[str, int, str, str, str, str, float, float]] = []
     parties: set[tuple[str, str]] = set()
-    for deal, sample in _deals(case, positions, drivers, expected_price, cost_drivers):
+    for deal, sample in deals(case, positions, drivers, expected_price, cost_drivers):
         for position in deal.positions:
             rows.extend(_flow_rows(case, deal, position, drivers.probability))
             rows.extend(_charge_rows(case, deal, position, sample))
@@ -117,14 +117,14 @@ def ledger(
     return frame
 
 
-def _deals(
+def deals(
     case: Case,
     positions: Sequence[Position],
     drivers: Drivers,
     expected_price: Array,
     cost_drivers: Drivers | None,
 ) -> Iterator[tuple[Deal, tuple[PlantPath, PlantPath]]]:
-    """Yield every deal, with its two paths on the cost sample."""
+    """Yield every deal, with its two paths on the cost sample: as awarded, and as the optimisation assumed."""
     grouped: defaultdict[str, list[Position]] = defaultdict(list)
     for position in positions:
         grouped[position.project].append(position)
@@ -236,7 +236,7 @@ def _charge_rows(
 ) -> Iterator[tuple[str, int, str, str, str, str, float, float]]:
     """Yield charge by convention, exposure, tail of payouts, and administration by year."""
     instrument = _instrument(case, position)
-    found = [_commitment(case, deal, position, instrument, path) for path in sample]
+    found = [commitment(case, deal, position, path) for path in sample]
     share = position.share
     head = (position.member, deal.window, position.project, position.instrument)
     for i, convention in enumerate(CONVENTIONS):
@@ -254,8 +254,9 @@ def _charge_rows(
             yield (head[0], year, *head[2:], "administration", "cash", costs[0], costs[1])
 
 
-def _commitment(case: Case, deal: Deal, position: Position, instrument: Instrument, path: PlantPath) -> Commitment:
+def commitment(case: Case, deal: Deal, position: Position, path: PlantPath) -> Commitment:
     """Return the cost of a unit share on a path of the cost sample."""
+    instrument = _instrument(case, position)
     eligibility = _eligibility(case, position)
     option = (case, deal.project, deal.structure, deal.financing, deal.window, path)
     return commitments(*option, instrument, eligibility, flows=cash_flows(*option))

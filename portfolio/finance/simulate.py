@@ -174,13 +174,18 @@ def _failed(case: Case, project: Project, drivers: Drivers) -> Flags:
     return failed
 
 
+def built(case: Case, project: Project, window: int, drivers: Drivers) -> Flags:
+    """Whether a project that closes in ``window`` is won by no rival before and fails in nothing technical, (N,)."""
+    return ~(_failed(case, project, drivers) | lost_before(case, project, window, drivers))
+
+
 def may_yield(case: Case, project: Project, window: int, drivers: Drivers) -> bool:
     """Whether any scenario has the project built and producing within the horizon after closing in ``window``.
 
     Read from the plan alone. A plant that is built always runs for part of its first year: nothing is due before, and
     the cash set aside for its ramp-up is there.
     """
-    good = ~(_failed(case, project, drivers) | lost_before(case, project, window, drivers))
+    good = built(case, project, window, drivers)
     level = schedule(case, project, case.structures[0], float(window), drivers).level
     return bool((level[good] * country_running(economics(case, project), drivers)[good]).any())
 

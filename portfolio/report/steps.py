@@ -16,7 +16,8 @@ class Step:
 
     ``done`` and ``total`` count projects simulated or scenarios measured; ``objective`` and ``bound`` are those of
     the search (``inf`` and ``-inf`` before there are any), ``seconds`` how long it has run. The phase ``going on`` is
-    told once where a stopped search goes on, with what it had found so far.
+    told once where a stopped search goes on, with what it had found so far. A ``notice`` is a sentence in place of a
+    phase, to stay on the terminal.
     """
 
     phase: str
@@ -25,6 +26,7 @@ class Step:
     objective: float = np.inf
     bound: float = -np.inf
     seconds: float = 0.0
+    notice: bool = False
 
 
 StepCall = Callable[[Step], None]

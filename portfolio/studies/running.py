@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from os import PathLike
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from portfolio.report.folder import check_target
 from portfolio.report.pieces import Pieces
 from portfolio.report.steps import Clock
 from portfolio.report.study import Study, write_study
-from portfolio.studies.points import Answer, Point, Terms, mark, solve_points
+from portfolio.studies.points import Answer, Lessons, Point, Terms, mark, solve_points
 
 CaseLike = str | PathLike[str] | Case
 """A case folder, or a validated case."""
@@ -72,6 +72,7 @@ class Desk:
     pieces: Pieces
     terms: Terms
     clock: Clock
+    lessons: Lessons = field(default_factory=Lessons)
 
     @staticmethod
     def of(out: str | PathLike[str] | None, terms: Terms, clock: Clock, *about: object) -> Desk:
@@ -98,7 +99,7 @@ class Desk:
         A study may ask for several rounds; points of all rounds have different names.
         """
         with self.clock.phase("solving points"):
-            return solve_points(points, self.terms, self.pieces, self.clock)
+            return solve_points(points, self.terms, self.pieces, self.clock, self.lessons)
 
     def finish(self, make: Callable[[], Study]) -> Study:
         """Put the study together, write its folder, and remove what was kept on the way."""

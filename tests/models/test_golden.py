@@ -19,7 +19,7 @@ import pyomo.environ as pyo
 import pytest
 
 import models
-from models import Instance, build_extensive_form, first_stage, limits, recourse, risk
+from models import Frozen, Instance, build_extensive_form, first_stage, limits, recourse, risk
 from models.recourse import view_of
 from tests.models.instances import (
     KINDS,
@@ -97,6 +97,7 @@ INSTANCES: dict[str, Callable[[], Instance]] = {
     "7b": lambda: _plant(tiny_instance(Shape(years=1, scenarios=1, kinds=KINDS))),
     "7c": lambda: with_payout_limit(_plant(tiny_instance(Shape(years=1, scenarios=1, kinds=KINDS))), size=3),
     "8a": lambda: _benchmarks(),
+    "8b": lambda: _given(),
     "8": lambda: _chain(
         tiny_instance(
             SMALL, max_project_share=0.4, max_country_share=0.6, must=frozenset({"mine"}), never=frozenset({"plant"})
@@ -133,6 +134,18 @@ def _benchmarks() -> Instance:
     """Processing is required, extraction penalised."""
     i = with_benchmarks(_chain(tiny_instance(SMALL)))
     return replace(i, benchmarks=i.benchmarks | {"extraction": replace(i.benchmarks["extraction"], penalty=2.0)})
+
+
+def _given() -> Instance:
+    """One member is outside; of two windows the first is frozen: the plant with a loan, rights and a purchase."""
+    i = with_stock(tiny_instance(Shape(windows=2, scenarios=1, kinds=("loan",), structures=("merchant",))))
+    option = next(key for key in i.options if key[0] == "plant")
+    inside, out = i.members
+    share = next(k for k in i.shares if (k[1], k[3], k[4]) == option and k[0] == inside)
+    claim = next(k for k in i.claims if k[1:] == option and k[0] == i.region_of[inside])
+    bought = next(k for k in i.purchases if k[0] == inside)
+    held = Frozen(frozenset({option[2]}), {option: 1.0}, {share: 0.25}, {claim: 0.2}, {bought: 8.0})
+    return replace(i, outside=frozenset({out}), frozen=held)
 
 
 def _first(key: Any) -> bool:

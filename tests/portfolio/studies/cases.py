@@ -35,3 +35,23 @@ def risky_case(**risk: float) -> Case:
         ),
         budgets=tuple(Budget(member=f, window=v, budget_usd_m=80.0) for f in ("EUF", "JOG") for v in (2027, 2028)),
     )
+
+
+def several_case(**risk: float) -> Case:
+    """Four projects of which several sets are nearly as good: :func:`risky_case` with two more captive mines."""
+    case = risky_case(**risk)
+    first = case.projects[0]
+    outputs = [o for o in case.project_outputs if o.project == "mine"]
+    more = {"north": 0.9, "south": 0.6}
+    return replace(
+        case,
+        projects=(
+            *case.projects,
+            *(replace(first, project=p, capex_usd_m=part * first.capex_usd_m) for p, part in more.items()),
+        ),
+        project_outputs=(
+            *case.project_outputs,
+            *(replace(o, project=p, capacity_tpy=part * o.capacity_tpy) for p, part in more.items() for o in outputs),
+        ),
+        budgets=tuple(replace(b, budget_usd_m=240.0) for b in case.budgets),
+    )

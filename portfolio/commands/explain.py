@@ -1,0 +1,73 @@
+"""The command ``portfolio explain``."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import click
+
+from portfolio.commands.study import answer, set_gap, study_options
+
+
+@click.command()
+@click.argument("run", type=click.Path(path_type=Path))
+@click.argument("project", required=False)
+@click.option("--rules/--no-rules", default=True, show_default=True, help="Take rules out one at a time.")
+@click.option(
+    "--move",
+    "moves",
+    multiple=True,
+    type=click.Choice(["capex", "price", "construction"]),
+    help="Number to move until the project enters or leaves, by half at most: its capex or time to build, or all "
+    "prices. May be repeated.  [default: capex]",
+)
+@click.option("--frequency", is_flag=True, help="Instead: how often each project is chosen on fresh samples.")
+@click.option("--batches", type=click.IntRange(min=2), default=20, show_default=True, help="Samples for --frequency.")
+@study_options
+@click.pass_context
+def explain(
+    ctx: click.Context,
+    /,
+    run: Path,
+    project: str | None,
+    out: Path | None,
+    as_json: bool,
+    moves: tuple[str, ...],
+    frequency: bool,
+    batches: int,
+    **options: Any,
+) -> None:
+    """Say why PROJECT is in the portfolio of RUN, or is not.
+
+    \b
+    portfolio explain results/RUN LYN_HRE
+    portfolio explain results/RUN NOL_NOR --move capex --move price
+    portfolio explain results/RUN --frequency --batches 20 --scenarios 100
+    portfolio explain results/RUN NOL_NOR --no-rules --json | jq .verdict
+
+    The best portfolios with it and without it: what the project is worth, which others enter or make room, which rule
+    alone keeps it out, how far its capex is from where it enters or leaves. Nothing is claimed that the solver's
+    bounds leave open; a smaller --gap decides more. RUN is read, never changed.
+
+    Finished work is kept in OUT.pieces until all is done; after Ctrl-C or a crash the same command goes on.
+    """
+    from portfolio import api
+
+    if frequency:
+        from portfolio.report.frequency_summary import summary as frequency_summary
+
+        own = {k: v for k, v in options.items() if k not in ("rules", "fresh", "seed")}
+        count = partial(api.selection_frequency, run, batches=batches, **own)
+        answer(ctx, run, "frequency", out, as_json, count, frequency_summary)
+        return
+    if project is None:
+        raise click.UsageError("give a PROJECT, or --frequency for all of them")
+    from portfolio.report.explain_summary import summary
+
+    do = partial(api.explain, run, project, moves=moves or ("capex",), **options)
+    answer(ctx, run, f"explain-{project}", out, as_json, do, summary)
+
+
+set_gap(explain, 0.002, "Gap at which to stop; differences below it stay open.")

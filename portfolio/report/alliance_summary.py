@@ -1,0 +1,136 @@
+"""The summary of the study of an alliance, on a terminal."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.markup import escape
+from rich.table import Table
+from rich.text import Text
+
+from portfolio.report.headline import records
+from portfolio.report.replications_summary import notes
+from portfolio.report.study import Study
+from portfolio.report.summary import number, percent, start_table
+
+WORDS = {
+    "own_shortfall_tpy": "shortfall of its region, t/y",
+    "objective": "objective (weighted t)",
+    "expected_cost_usd_m": "expected cost, USD M",
+    "charge_usd_m": "charged to its budgets, USD M",
+    "exposure_usd_m": "maximum exposure, USD M",
+}
+
+
+def summary(found: Study) -> RenderableType:
+    """Return the whole summary; fits 100 columns."""
+    level = found.figures["level"]
+    parts: list[RenderableType] = [_title(found), _members(found, level)]
+    if "shapley" in found.tables:
+        parts += [_shapley(found, level), _core(found), _joining(found)]
+    if "switches" in found.tables:
+        parts.append(_switches(found))
+    if "effects" in found.tables:
+        parts.append(_effects(found, level))
+    parts.append(notes(found.caveats, None if found.path is None else f"Folder: {found.path}"))
+    return Group(*parts)
+
+
+def _title(found: Study) -> Text:
+    f = found.figures
+    return Text.assemble(
+        (found.title, "bold"),
+        "\n",
+        f"Alliance of {', '.join(f['members'])}: solved on {f['scenarios']:,} scenarios (seed {f['seed']}), "
+        f"measured on {f['fresh']:,} fresh ones\n",
+    )
+
+
+def _span(low: Any, high: Any) -> str:
+    return "" if low is None or high is None or low != low else f"{number(low)} to {number(high)}"
+
+
+def _members(found: Study, level: float) -> Table:
+    made = start_table(
+        "Each member alone and in the joint fund, on fresh scenarios", ("member", "left"), ("", "left"),
+        ("no fund", "right"), ("alone", "right"), ("joint", "right"), ("joint less alone", "right"),
+        (f"{100 * level:.3g} % interval", "right"),
+    )  # fmt: skip
+    for row in records(found.tables["members"]):
+        made.add_row(
+            escape(row["member"]), WORDS[row["figure"]], number(row["without"]), number(row["alone"]),
+            number(row["joint"]), number(row["difference"]), _span(row["low"], row["high"]),
+        )  # fmt: skip
+    return made
+
+
+def _shapley(found: Study, level: float) -> Table:
+    made = start_table(
+        "Shapley split of what the joint fund is worth (weighted t)", ("member", "left"), ("of budgets", "right"),
+        ("in sample, by gaps", "right"), ("fresh", "right"), (f"{100 * level:.3g} % interval", "right"),
+        ("share", "right"), ("left open by orders", "right"),
+    )  # fmt: skip
+    for row in records(found.tables["shapley"]):
+        made.add_row(
+            escape(row["member"]), percent(row["share_of_budgets"]),
+            _span(row["least"], row["most"]), number(row["value"]), _span(row["low"], row["high"]),
+            percent(row["share"]), _span(row["order_low"], row["order_high"]),
+        )  # fmt: skip
+    return made
+
+
+def _core(found: Study) -> Table:
+    made = start_table(
+        "Would a coalition have more apart than the split gives it?", ("members", "left"), ("worth apart", "right"),
+        ("allotted", "right"), ("excess", "right"), ("interval", "right"), ("", "left"),
+    )  # fmt: skip
+    for row in records(found.tables["core"])[:12]:
+        made.add_row(
+            escape(row["members"]), number(row["worth"]), number(row["allotted"]), number(row["excess"]),
+            _span(row["low"], row["high"]), row["verdict"],
+        )  # fmt: skip
+    return made
+
+
+def _joining(found: Study) -> Table:
+    made = start_table(
+        "What coalitions gain by joining, over what each is worth apart", ("members", "left"), ("with", "left"),
+        ("gain", "right"), ("interval", "right"), ("", "left"),
+    )  # fmt: skip
+    for row in records(found.tables["joining"])[:12]:
+        made.add_row(
+            escape(row["members"]), escape(row["others"]), number(row["gain"]), _span(row["low"], row["high"]),
+            row["verdict"],
+        )  # fmt: skip
+    return made
+
+
+def _switches(found: Study) -> Table:
+    made = start_table(
+        "Agreements on and off, joint fund: weighted shortfall on fresh scenarios", ("mutual support", "left"),
+        ("joint procurement", "left"), ("fair distribution", "left"), ("weighted t", "right"),
+        ("change", "right"), ("interval", "right"), ("", "left"),
+    )  # fmt: skip
+    for row in records(found.tables["switches"]):
+        on = ["on" if row[name] else "off" for name in ("mutual_support", "joint_procurement", "fair_distribution")]
+        change = row.get("change")
+        told = change is not None and row["own"] == 0
+        made.add_row(
+            *on, number(row["weighted"]), number(change or 0.0) if told else "the case",
+            _span(row["change_low"], row["change_high"]) if told else "", "" if not told or row["clear"] else "unclear",
+        )  # fmt: skip
+    return made
+
+
+def _effects(found: Study, level: float) -> Table:
+    made = start_table(
+        "Effect of each agreement, alone and with others (less is better)", ("agreement", "left"), ("effect", "right"),
+        (f"{100 * level:.3g} % interval", "right"), ("open by gaps", "right"), ("", "left"),
+    )  # fmt: skip
+    for row in records(found.tables["effects"]):
+        made.add_row(
+            row["switches"].replace("_", " "), number(row["effect"]), _span(row["low"], row["high"]),
+            number(row["gaps"]), "" if row["clear"] else "unclear",
+        )  # fmt: skip
+    return made

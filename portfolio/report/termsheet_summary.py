@@ -1,0 +1,122 @@
+"""The term sheet on a terminal."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.markup import escape
+from rich.table import Table
+from rich.text import Text
+
+from portfolio.finance.types import CONVENTIONS
+from portfolio.report.headline import records
+from portfolio.report.replications_summary import notes
+from portfolio.report.study import Study
+from portfolio.report.summary import number, percent, start_table
+
+SHOWN = 12
+"""Offers shown; the rest is in ``offers.csv``."""
+
+
+def summary(found: Study) -> RenderableType:
+    """Return the whole summary; fits 100 columns."""
+    parts: list[RenderableType] = [_title(found), _sheet(found), _offers(found), _conditions(found)]
+    if len(found.tables["members"]):
+        parts += [_members(found), _payments(found), _charges(found)]
+    parts.append(notes(found.caveats, None if found.path is None else f"Folder: {found.path}"))
+    return Group(*parts)
+
+
+def _title(found: Study) -> Text:
+    f = found.figures
+    until = "to the end of its contract" if f["until"] is None else f"in {f['until']}"
+    return Text.assemble(
+        (f"Term sheet: {found.title}", "bold"),
+        "\n",
+        f"Close in {f['window']}; alive {until} with probability {percent(f['survival'])} or more; {f['scenarios']:,} "
+        f"fresh scenarios; {'in' if f['in_portfolio'] else 'not in'} the portfolio of the run\n",
+    )
+
+
+def _value(value: Any) -> str:
+    if value is None or value != value:
+        return ""
+    return value if isinstance(value, str) else number(float(value))
+
+
+def _sheet(found: Study) -> Table:
+    made = start_table(
+        "Terms", ("", "left"), ("unit", "left"), ("as it is", "right"), ("least", "right"), ("source", "left")
+    )
+    for row in records(found.tables["sheet"]):
+        made.add_row(row["item"], row["unit"], _value(row["as_it_is"]), _value(row["least"]), row["source"])
+    return made
+
+
+def _offers(found: Study) -> Table:
+    rows = records(found.tables["offers"])
+    best = [r for r in rows if r["frontier"]] or [r for r in rows if r["survives"]] or rows
+    made = start_table(
+        "What works: least strike by debt, share and term; none asks for less of all" if best[0]["frontier"]
+        else "Nothing tried works; nearest", ("debt", "left"), ("share", "right"), ("term, y", "right"),
+        ("strike, USD/kg", "right"), ("public money", "right"), ("charge", "right"), ("survival", "right"),
+        ("interval", "right"),
+    )  # fmt: skip
+    for row in best[:SHOWN]:
+        alive = row["survival"] == row["survival"] and row["survival"] is not None
+        made.add_row(
+            row["debt"], percent(row["share"]), _value(row["term_y"] or None), _value(row["strike_usd_kg"] or None),
+            number(row["public_money_usd_m"]), _value(row["charge_usd_m"]), percent(row["survival"]) if alive else "",
+            f"{percent(row['low'])} to {percent(row['high'])}" if alive else "",
+        )  # fmt: skip
+    return made
+
+
+def _conditions(found: Study) -> Table:
+    made = start_table("Conditions precedent", ("", "left"), ("value", "right"), ("unit", "left"), ("source", "left"))
+    for row in records(found.tables["conditions"]):
+        made.add_row(escape(row["condition"]), number(row["value"]), row["unit"], escape(row["source"]))
+    return made
+
+
+def _members(found: Study) -> Table:
+    made = start_table(
+        "Asked of each member, USD M", ("package", "left"), ("member", "left"), ("P95 yearly cash call", "right"),
+        ("in", "right"), ("maximum exposure", "right"),
+    )  # fmt: skip
+    for row in records(found.tables["members"]):
+        made.add_row(
+            row["package"], escape(row["member"]), number(row["p95_call_usd_m"]), str(row["year_of_p95"]),
+            number(row["exposure_usd_m"]),
+        )  # fmt: skip
+    return made
+
+
+def _payments(found: Study) -> Table:
+    """Expected cash by member and line: whole horizon, and the years it falls in."""
+    made = start_table(
+        "Who pays what when: expected cash, USD M (positive: received)", ("package", "left"), ("member", "left"),
+        ("line", "left"), ("years", "left"), ("whole horizon", "right"),
+    )  # fmt: skip
+    flows = found.tables["payments"]
+    cash = flows[~flows["line"].isin(["charge", "exposure", "payout_es95"])]
+    for (package, member, line), part in cash.groupby(["package", "member", "line"], sort=False):
+        made.add_row(
+            str(package), escape(str(member)), str(line), f"{part['year'].min()} to {part['year'].max()}",
+            number(float(part["simulated_usd_m"].sum())),
+        )  # fmt: skip
+    return made
+
+
+def _charges(found: Study) -> Table:
+    made = start_table(
+        "Charge to each member's budget under the four conventions, USD M", ("package", "left"), ("member", "left"),
+        *((name.replace("_", " "), "right") for name in CONVENTIONS),
+    )  # fmt: skip
+    flows = found.tables["payments"]
+    charged = flows[flows["line"] == "charge"]
+    for (package, member), part in charged.groupby(["package", "member"], sort=False):
+        by = part.groupby("convention")["simulated_usd_m"].sum()
+        made.add_row(str(package), escape(str(member)), *(number(float(by.get(name, 0.0))) for name in CONVENTIONS))
+    return made
