@@ -120,7 +120,7 @@ def _inputs(folder: Path) -> tuple[Block, ...]:
         Column("counts", "Enters figures"),
     )
     note = "Enters figures: 0 for remarks and names."
-    return (Table(f"{len(rows):,} differences", rows, columns, note, folded=len(rows) > MOST_INPUTS),)
+    return (Table(count(len(rows), "difference"), rows, columns, note, folded=len(rows) > MOST_INPUTS),)
 
 
 def _charges(folder: Path) -> tuple[Chart, ...]:

@@ -1,4 +1,4 @@
-"""The page of a study of tidy tables: that of its kind where there is one and its tables are there, else the general."""
+"""The page of a study of tidy tables: that of its kind where its tables are there, else the general one."""
 
 from __future__ import annotations
 

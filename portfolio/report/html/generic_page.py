@@ -49,6 +49,7 @@ def brief(table: pd.DataFrame) -> pd.DataFrame:
     wanted = [
         name
         for name in table.columns
-        if not str(name).endswith(("_low", "_high")) and (len(table) < 2 or table[name].astype(str).nunique() > 1)
+        if not str(name).endswith(("_low", "_high"))
+        and (len(table) < 2 or (table[name].astype(str) != str(table[name].iloc[0])).any())
     ]
     return table[wanted[:MOST_COLUMNS]]

@@ -106,7 +106,7 @@ def _projects(rows: pd.DataFrame) -> tuple[Chart, ...]:
         return ()
     rows = rows.assign(label=[f"{p}, {w:.0f}" for p, w in zip(rows["project"], rows["window"], strict=True)])
     lost = rows["runs_with_base"] - rows["runs_with_pressed"]
-    worst = rows.loc[lost.idxmax()]
+    worst = rows.iloc[int(lost.to_numpy().argmax())]
     chart = Chart(
         name="projects",
         title="Which projects suffer",
@@ -135,7 +135,7 @@ def _money(flows: pd.DataFrame) -> tuple[Chart, ...]:
     cash = flows.loc[flows["line"] != BALANCE]
     if cash.empty:
         return ()
-    sums = cash.groupby(["member", "line", "prices"], sort=False)["usd_m"].sum().unstack(fill_value=0.0).reset_index()
+    sums = cash.pivot_table("usd_m", ["member", "line"], "prices", aggfunc="sum", sort=False).reset_index()
     sums = sums.reindex(columns=["member", "line", "base", "pressed"]).fillna(0.0)
     sums = sums.loc[sums[["base", "pressed"]].abs().max(axis=1) > 0.05]
     sums = sums.assign(words=[heading(str(line)) for line in sums["line"]], change=sums["pressed"] - sums["base"])

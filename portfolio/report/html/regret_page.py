@@ -93,14 +93,16 @@ def _cells(folder: Path, candidates: pd.DataFrame) -> Chart:
     rows = read_table(folder / "matrix.csv")
     numbers = {name: f"{n}" for n, name in enumerate(candidates["candidate"], start=1)}
     rows["number"] = rows["candidate"].map(numbers)
-    rows["text"] = [f"{percent(s)}{'' if t else ' *'}" for s, t in zip(rows["share"], rows["tied"], strict=True)]
+    rows["text"] = [
+        f"{percent(s).removesuffix(' %')}{'' if t else '*'}" for s, t in zip(rows["share"], rows["tied"], strict=True)
+    ]
     rows["strength"] = rows["share"] / max(float(rows["share"].max()), 1e-10)
     key = "; ".join(f"{n} {name}" for name, n in numbers.items())
-    worst = rows.loc[rows["share"].idxmax()]
+    worst = rows.iloc[int(rows["share"].to_numpy().argmax())]
     return Chart(
         name="matrix",
         title="Regret of every candidate under every opinion",
-        unit="Share of the least objective under the opinion; * told apart from the best there",
+        unit="%, of the least objective under the opinion; * told apart from the best there",
         alt=f"Heat map of {rows['opinion'].nunique()} opinions by {len(numbers)} candidates. The largest: "
         f"{worst['candidate']} under {worst['opinion']}, {percent(worst['share'])}.",
         data=rows,

@@ -39,10 +39,11 @@ def sampling_page(folder: Path) -> Page:
 
 
 def _facts(record: dict[str, Any], rows: pd.DataFrame, judged: pd.DataFrame) -> Facts:
-    facts = [Fact("Rows flagged", f"{record['flagged']}", f"of {len(judged):,} judged; {len(rows) - len(judged)} "
-                  "of which too little was seen")]  # fmt: skip
+    few = len(rows) - len(judged)
+    seen = f"; of {few:,} more too little was seen" if few else ""
+    facts = [Fact("Rows flagged", f"{record['flagged']}", f"of {len(judged):,} judged{seen}")]
     if len(judged):
-        worst = judged.loc[judged["z"].abs().idxmax()]
+        worst = judged.iloc[int(judged["z"].abs().to_numpy().argmax())]
         facts.append(Fact("Furthest off", f"{number(abs(worst['z']))} standard errors", str(worst["row"])))
     facts.append(Fact("Flagged beyond", number(record["z_limit"]), "standard errors, for all rows together"))
     return Facts(tuple(facts))

@@ -11,7 +11,7 @@ from portfolio.report.html.tidy import StudyFolder, shown
 from portfolio.report.words import number, percent
 
 VERDICTS = {"gain": "gain", "lose": "lose", "undecided": "undecided", "accepts": "accepts", "objects": "objects"}
-CLEAR = {1: "told from nothing", 0: "not told from nothing"}
+CLEAR = {1: "clear", 0: "not clear"}
 
 
 def alliance_page(found: StudyFolder) -> Page:
@@ -31,7 +31,8 @@ def _together(found: StudyFolder) -> tuple[Chart, ...]:
     rows = rows.loc[rows["figure"] == "own_shortfall_tpy"].copy()
     rows["label"] = rows["member"] + " (" + rows["region"] + ")"
     said = "; ".join(
-        f"{r['label']} {number(r['alone'])} alone, {number(r['joint'])} together" for r in rows.to_dict(orient="records")
+        f"{r['label']} {number(r['alone'])} alone, {number(r['joint'])} together"
+        for r in rows.to_dict(orient="records")
     )
     chart = Chart(
         name="together",
@@ -126,12 +127,12 @@ def _joining(found: StudyFolder) -> tuple[Chart, ...]:
     )  # fmt: skip
 
 
-def _interval(
-    found: StudyFolder, rows: pd.DataFrame, value: str, name: str, title: str, unit: str, axis: str
-) -> Chart:
+def _interval(found: StudyFolder, rows: pd.DataFrame, value: str, name: str, title: str, unit: str, axis: str) -> Chart:
     """Values of coalitions with sampling intervals, by verdict."""
     rows = rows.assign(words=rows["verdict"].map(VERDICTS).fillna(rows["verdict"]))
     said = "; ".join(f"{r['label']} {signed(r[value])}, {r['words']}" for r in rows.to_dict(orient="records"))
+    counted = rows["words"].value_counts(sort=False)
+    verdicts = ", ".join(f"{words} {n}" for words, n in counted.items())
     return Chart(
         name=name,
         title=title,
@@ -148,7 +149,7 @@ def _interval(
             Column("words", "Verdict"),
         ),
         plot=Intervals("label", value, "low", "high", series="words", muted=("undecided",), beside=False, title=axis),
-        note="Undecided: sampling or the gap of the searches leaves open on which side of 0 it is.",
+        note=f"Verdicts: {verdicts}. Undecided: sampling or the gap of the searches leaves the side of 0 open.",
     )
 
 
@@ -176,6 +177,7 @@ def _effects(found: StudyFolder) -> tuple[Block, ...]:
             plot=Intervals(
                 "label", "effect", "low", "high", series="told", muted=(CLEAR[0],), beside=False, title="effect"
             ),
+            note="Clear: neither sampling nor the gap of the searches explains it.",
         )
         blocks.append(chart)
     if found.has("switches"):

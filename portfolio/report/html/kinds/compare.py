@@ -32,11 +32,11 @@ def compare_page(found: StudyFolder) -> Page:
 
 def _facts(found: StudyFolder, solved: pd.DataFrame) -> Facts:
     best, record = solved.iloc[0], found.record
-    level = percent(float(record["level"]))
+    level, cost = percent(float(record["level"])), number(best["public_cost_usd_m"])
     return Facts(
         (
             Fact("Least objective", str(best["mix"]), f"{number(best['objective'])} on fresh scenarios"),
-            Fact("Projects it supports", year(best["projects"]), f"public cost USD {number(best['public_cost_usd_m'])} M"),
+            Fact("Projects it supports", year(best["projects"]), f"public cost USD {cost} M"),
             Fact("Pairs told apart", f"{record['pairs_told_apart']} of {record['pairs']}", f"all together at {level}"),
         )
     )  # fmt: skip
@@ -55,7 +55,7 @@ def _differences(found: StudyFolder, solved: pd.DataFrame) -> Chart:
     return Chart(
         name="differences",
         title=f"What each mix leaves more than {reference}",
-        unit=f"Objective (weighted shortfall) less that of {reference}, same fresh scenarios; limits hold for all pairs "
+        unit=f"Objective less that of {reference} on the same fresh scenarios; limits hold for all pairs "
         f"together at {percent(float(found.record['level']))} and include what the searches left open",
         alt=f"Dots with intervals, right of zero is worse than {reference}: {said}.",
         data=rows,
@@ -71,7 +71,7 @@ def _differences(found: StudyFolder, solved: pd.DataFrame) -> Chart:
             "label", "difference", "difference_low", "difference_high", series="told", muted=(OPEN,), beside=False,
             title=f"more than {reference}",
         ),
-        note=READING,
+        note=f"{int(rows['told_apart'].sum())} of {len(rows)} are told apart from {reference}. {READING}",
     )  # fmt: skip
 
 
@@ -131,7 +131,9 @@ def _projects(found: StudyFolder, mixes: pd.DataFrame) -> tuple[Chart, ...]:
     rows = found.tables["projects"]
     some = rows.groupby("project")["closable"].transform("max") > 0
     order = {name: n for n, name in enumerate(mixes["mix"])}
-    rows = rows.loc[some].assign(rank=rows["mix"].map(order), often=rows.groupby("project")["supported"].transform("sum"))
+    rows = rows.loc[some].assign(
+        rank=rows["mix"].map(order), often=rows.groupby("project")["supported"].transform("sum")
+    )
     rows = rows.sort_values(["often", "project", "rank"], ascending=[False, True, True], kind="stable")
     rows["strength"] = rows["supported"] * 0.75 + rows["closable"] * 0.12
     rows["text"] = ["●" if s else "○" if c else "" for s, c in

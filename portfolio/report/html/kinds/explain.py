@@ -10,9 +10,8 @@ from portfolio.report.html.page import Block, Chart, Column, Fact, Facts, Page, 
 from portfolio.report.html.plots import Intervals
 from portfolio.report.html.study import study_page
 from portfolio.report.html.tidy import StudyFolder, shown
-from portfolio.report.words import number, percent
+from portfolio.report.words import count, percent
 
-LETS = {"True": "lets it in, proven", "False": "not proven to let it in"}
 TABLES = {
     "left_out": "Ways to finance it that are left out, and why",
     "projects": "Who comes and goes with it",
@@ -26,8 +25,12 @@ def explain_page(found: StudyFolder) -> Page:
     blocks: tuple[Block, ...] = (_facts(found.record), *_worth(found), *found.warnings)
     tables = tuple(shown(name, found.tables[name], title=t) for name, t in TABLES.items() if found.has(name))
     project = str(found.record["project"])
-    sections = (Section(f"Why {project}, or why not", blocks), Section("What would change it", tables), found.evidence())
-    return study_page(found.record, f"{project} explained", found.about, sections)
+    sections = (
+        Section(f"Why {project}, or why not", blocks),
+        Section("What would change it", tables),
+        found.evidence(),
+    )
+    return study_page(found.record, f"{project}, in or out: explanation", found.about, sections)
 
 
 def _facts(record: dict[str, Any]) -> Facts:
@@ -44,7 +47,7 @@ def _facts(record: dict[str, Any]) -> Facts:
                 "On fresh scenarios",
                 signed(fresh["estimate"]),
                 f"{percent(record['level'])} interval {signed(fresh['low'])} to {signed(fresh['high'])}, "
-                f"{number(fresh['scenarios'])} scenarios",
+                f"{count(int(fresh['scenarios']), 'scenario')}",
             )
         )
     return Facts(tuple(facts))

@@ -152,8 +152,9 @@ def _steps(found: StudyFolder, rows: pd.DataFrame) -> tuple[Block, ...]:
         ),
         plot=Intervals("step", "weighted_change", "weighted_change_low", "weighted_change_high", title="change"),
     )
-    tried = (shown("target", found.tables["target"], title="Budgets tried for the target", folded=True),)
-    return (chart, *(tried if found.has("target") else ()))
+    if not found.has("target"):
+        return (chart,)
+    return (chart, shown("target", found.tables["target"], title="Budgets tried for the target", folded=True))
 
 
 def _supported(rows: pd.DataFrame) -> Chart:

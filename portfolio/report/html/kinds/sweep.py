@@ -30,6 +30,8 @@ INDICES = {
     "rank": "rank correlation",
 }
 """Measures of influence in words."""
+SWITCH = ("number", "low", "high", "others", "enters", "leaves", "verdict")
+"""Columns of a switch that are read."""
 NOT_DRAWN = frozenset(("mu", "sigma"))
 UNIT_OF_INDEX = {
     "sobol": "Part of the variance of the output (Sobol' indices)",
@@ -45,11 +47,9 @@ def sweep_page(found: StudyFolder) -> Page:
     switches: tuple[Block, ...] = ()
     if found.has("switches"):
         note = "tie: the projects of one point were not proven worse at the other."
-        table = shown("switches", found.tables["switches"], title="Where projects enter and leave")
-        switches = (replace(table, note=note),)
-    return study_page(
-        found.record, "Sweep", found.about, (first, Section("Switches", switches), found.evidence())
-    )
+        rows = found.tables["switches"][list(SWITCH)]
+        switches = (replace(shown("switches", rows, title="Where projects enter and leave"), note=note),)
+    return study_page(found.record, "Sweep", found.about, (first, Section("Switches", switches), found.evidence()))
 
 
 def _facts(found: StudyFolder) -> Facts:
@@ -79,7 +79,7 @@ def _tornados(found: StudyFolder) -> tuple[Chart, ...]:
 
 
 def _tornado(found: StudyFolder, output: str, rows: pd.DataFrame) -> Chart:
-    wide = rows.pivot(index="number", columns="end", values=["value", "at_value", "told"])
+    wide = rows.pivot_table(aggfunc="first", index="number", columns="end", values=["value", "at_value", "told"])
     data = pd.DataFrame(
         {
             "number": wide.index,
@@ -198,7 +198,8 @@ def _plane(found: StudyFolder) -> tuple[Chart, ...]:
     names, points = _varied(found), found.tables["points"]
     if len(names) != 2 or found.record["design"] != "grid" or not points["reduction"].notna().any():
         return ()
-    rows = points.loc[points["role"].isin(["base", "design"])].dropna(subset=["reduction"]).copy()
+    # The design alone: the case as it is need not be a point of the grid.
+    rows = points.loc[points["point"].isin(found.tables["design"]["point"])].dropna(subset=["reduction"]).copy()
     rows["share"] = rows["reduction"] / rows["weighted_without"].where(rows["weighted_without"] > 0)
     rows["text"] = [percent(v) if pd.notna(v) else "" for v in rows["share"]]
     rows = rows.sort_values(names)

@@ -6,10 +6,10 @@ from typing import Any
 
 import pandas as pd
 
-from portfolio.report.html.page import Block, Chart, Column, Fact, Facts, Page, Section, year
+from portfolio.report.html.page import Block, Chart, Column, Fact, Facts, Page, Section, Table, year
 from portfolio.report.html.plots import Intervals, Stacked
 from portfolio.report.html.study import study_page
-from portfolio.report.html.tidy import StudyFolder, shown
+from portfolio.report.html.tidy import StudyFolder, general, shown, text_of
 from portfolio.report.words import number, percent
 
 MOST_OFFERS = 20
@@ -19,7 +19,7 @@ APART = frozenset(("charge", "exposure", "payout_es95", "balance"))
 
 def termsheet_page(found: StudyFolder) -> Page:
     """Return the page of a term sheet."""
-    blocks: tuple[Block, ...] = (_facts(found.record), *_sheet(found, "sheet", "Terms"), *found.warnings)
+    blocks: tuple[Block, ...] = (_facts(found.record), *_terms(found), *found.warnings)
     sections = (
         Section("Terms", blocks),
         Section("Conditions precedent", _sheet(found, "conditions", "What has to hold at close")),
@@ -59,6 +59,24 @@ def _sheet(found: StudyFolder, name: str, title: str) -> tuple[Block, ...]:
     return (shown(name, found.tables[name], title=title),) if found.has(name) else ()
 
 
+def _terms(found: StudyFolder) -> tuple[Block, ...]:
+    """Terms side by side; words and numbers share a column, so that numbers are rounded as text."""
+    if not found.has("sheet", "item", "unit", "as_it_is", "least", "source"):
+        return ()
+    rows = found.tables["sheet"]
+    rows = rows.assign(**{name: [_rounded(v) for v in text_of(rows[name])] for name in ("as_it_is", "least")})
+    headings = {"item": "Term", "unit": "Unit", "as_it_is": "As it is", "least": "Least", "source": "Source"}
+    note = "Exact values are in sheet.csv."
+    return (Table("Terms side by side", rows, tuple(Column(k, v) for k, v in headings.items()), note),)
+
+
+def _rounded(text: str) -> str:
+    try:
+        return general(float(text))
+    except ValueError:
+        return text
+
+
 def _offers(found: StudyFolder) -> tuple[Block, ...]:
     """Offers that close, by how likely they keep the plant alive; those on the frontier in colour."""
     if not found.has("offers", "debt", "share", "term_y", "survival", "low", "high", "frontier", "works"):
@@ -82,8 +100,8 @@ def _offers(found: StudyFolder) -> tuple[Block, ...]:
     chart = Chart(
         name="offers",
         title="Offers at their least strike, and how likely they keep the plant alive",
-        unit=f"Probability of being alive, with {found.interval}; line: what is asked, {percent(asked)}. Labels: private "
-        "debt, share of output and years under price protection, strike in USD/kg",
+        unit=f"Probability of being alive, with {found.interval}; line: what is asked, {percent(asked)}. Labels: "
+        "private debt, share of output and years under price protection, strike in USD/kg",
         alt=f"Dots with intervals for {len(rows)} offers; {int(rows['works'].sum())} of them work.",
         data=rows,
         columns=(

@@ -10,7 +10,7 @@ from portfolio.report.html.study import study_page
 from portfolio.report.html.tidy import StudyFolder
 from portfolio.report.words import number, percent
 
-CLEAR = {1: "told from nothing", 0: "not told from nothing"}
+CLEAR = {1: "clear", 0: "not clear"}
 
 
 def wait_page(found: StudyFolder) -> Page:
@@ -44,7 +44,7 @@ def _values(found: StudyFolder) -> Chart:
             "value_of", "fresh", "low", "high", series="told", muted=(CLEAR[0],), beside=False,
             title="objective removed",
         ),
-        note="Told from nothing: neither sampling nor the gap of the searches explains it.",
+        note="Clear: neither sampling nor the gap of the searches explains it.",
     )  # fmt: skip
 
 
@@ -84,13 +84,11 @@ def _clusters(found: StudyFolder) -> tuple[Chart, ...]:
         label = f"{row['cluster']:.0f}: {percent(row['share'])}"
         for project in projects:
             held = project in inside
-            cells.append(
-                {"project": project, "cluster": label, "in": 0.75 * held, "text": "●" if held else ""}
-            )
+            cells.append({"project": project, "cluster": label, "in": 0.75 * held, "text": "●" if held else ""})
     chart = Chart(
         name="clusters",
         title="Which projects are supported after what was seen",
-        unit="Clusters of scenarios told apart by what is known before the second window, with their share; ●: supported",
+        unit="Clusters of scenarios by what is known before the second window, with their share; ●: supported",
         alt=f"Matrix of {len(projects)} projects by {len(rows)} clusters.",
         data=pd.DataFrame(cells, columns=["project", "cluster", "in", "text"]),
         columns=(Column("project", "Project"), Column("cluster", "Cluster"), Column("text", "Supported")),

@@ -193,7 +193,10 @@ class Tornado:
             f"{row['category']}, {row['series']}: {_written(row['value'], share=False)}"
             for row in long.to_dict(orient="records")
         ]
-        bars = alt.Chart(long).mark_bar(height=16)
+        # Where both ends lie on one side of the base, one bar would hide part of the other.
+        crossing = ((rows["low"] - self.base) * (rows["high"] - self.base) > 0).any()
+        side = {"yOffset": alt.YOffset("series:N", sort=[self.low_title, self.high_title])} if crossing else {}
+        bars = alt.Chart(long).mark_bar(height=9 if crossing else 16)
         values = alt.X(
             "value:Q", axis=value_axis(self.title, width), scale=alt.Scale(zero=False), title=self.title or ""
         )
@@ -201,6 +204,7 @@ class Tornado:
             y=_categories(rows, width),
             x=values,
             x2="base:Q",
+            **side,
             color=colour([self.low_title, self.high_title], (), width),
             description=alt.Description("said:N"),
         )
