@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from portfolio.api import (
         ComparedRuns,
         Evaluation,
+        Foresight,
         NoPortfolioError,
         PricePressure,
         Regret,
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
         engine_for,
         evaluate,
         explain,
+        foresight,
         frontier,
         init,
         make_report,
@@ -63,6 +65,7 @@ __version__ = "0.1.0"
 __all__ = [
     "ComparedRuns",
     "Evaluation",
+    "Foresight",
     "NoPortfolioError",
     "PricePressure",
     "Regret",
@@ -84,6 +87,7 @@ __all__ = [
     "engine_for",
     "evaluate",
     "explain",
+    "foresight",
     "frontier",
     "init",
     "make_report",

@@ -24,6 +24,7 @@ from portfolio.commands.compare_runs import compare_runs
 from portfolio.commands.console import as_json_text, complain, debug_option, render, say
 from portfolio.commands.evaluate import evaluate
 from portfolio.commands.explain import explain
+from portfolio.commands.foresight import foresight
 from portfolio.commands.frontier import frontier
 from portfolio.commands.options import set_option
 from portfolio.commands.pressure import pressure
@@ -114,6 +115,7 @@ def main() -> None:
     portfolio workbook results/RUN           its tables as an Excel workbook
     portfolio regret results/RUN             what if the hazard rates are others?
     portfolio pressure results/RUN           what if its supply presses prices?
+    portfolio foresight results/RUN          what if later embargoes are not foreseen?
     portfolio init mycase                    a copy of it to change
     portfolio validate mycase                is it sound?
 
@@ -369,6 +371,7 @@ main.add_command(explain)
 main.add_command(alliance)
 main.add_command(compare_runs)
 main.add_command(evaluate)
+main.add_command(foresight)
 main.add_command(pressure)
 main.add_command(regret)
 main.add_command(replicate)

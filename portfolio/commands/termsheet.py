@@ -64,7 +64,7 @@ def termsheet(ctx: click.Context, /, run: Path, project: str, out: Path | None, 
 
     \b
     portfolio termsheet results/RUN nolans
-    portfolio termsheet results/RUN nolans --survival 0.95 --until 2040 --least strike
+    portfolio termsheet results/RUN nolans --survival 0.95 --least strike
     portfolio termsheet results/RUN nolans --share 0 --share 0.5 --term 10
 
     For every kind of private debt, share and length of contract: the least strike with which the plant, simulated on

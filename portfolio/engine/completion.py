@@ -34,16 +34,6 @@ class Completion:
 
     def __init__(self, search: Search) -> None:
         self.search = search
-        self.hints: list[Array] = []
-
-    def adapt(self) -> None:
-        """Complete the hints, the best first, as long as the gap is not reached."""
-        first, decided = self.search.programme.first, self.search.decided
-        for hint in reversed(self.hints):
-            self.search.check()
-            if self.search.done:
-                return
-            self.complete(np.round(hint[decided]), first.lower, first.upper, frozenset())
 
     def look_around(self, node: Node, point: Point) -> bool:
         """Once for every pattern of the branches: the best whole point of that pattern, evaluated; whether any was.

@@ -28,8 +28,8 @@ FEW = 100
 FLAT = 1.0
 """Part of the gap asked for at which the linear phase ends."""
 
-ALLOWED = 1e-9
-"""What a start may miss rules by."""
+ALLOWED = 1e-7
+"""What a start may miss rules by: the solver's own tolerance."""
 
 
 @dataclass(frozen=True)
@@ -103,9 +103,8 @@ def minimise(
     try:
         with ThreadPoolExecutor(threads(limits.threads)) as workers, Interrupts() as interrupts:
             search = Search(programme, Passes(programme, workers), limits, begin, tell)
-            search.teaching = learn
-            points = [] if teacher is None else _be_taught(search, teacher, mark)
-            status = _run(search, starts, kept, interrupts, points)
+            told = [] if teacher is None else _be_taught(search, teacher, mark)
+            status = _run(search, [*starts, *told], kept, interrupts)
             # Interrupted just anywhere, a node may be lost: the last file and the last bound told stand.
             if not interrupts.hard:
                 proven = min(search.bound, search.objective)
@@ -117,30 +116,22 @@ def minimise(
     if kept is not None and status is Status.INFEASIBLE:
         discard(kept.path)
     seconds = search.seconds | ({"earlier runs": kept.earlier_s} if kept is not None and kept.earlier_s else {})
-    taken = learned(mark, search.pool, search.telling, [] if search.best is None else [search.best]) if learn else None
+    taken = learned(mark, search.pool, search.best) if learn else None
     proven = min(proven, search.objective)
     return Found(status, search.best, search.objective, proven, seconds, dict(search.counts), taken)
 
 
 def _be_taught(search: Search, teacher: Learned, mark: str) -> list[Array]:
-    """Begin with what another search learned; returns the points at which cuts have to be made anew."""
-    first = search.programme.first
-    search.completion.hints = [np.clip(x, first.lower, first.upper) for x in teacher.patterns]
+    """Begin with what another search learned; returns its best first stage where that is allowed here."""
     if teacher.recourse == mark:
         search.taught = True
         teacher.give_cuts(search.pool)
-        return []
-    return [np.clip(x, first.lower, first.upper) for x in teacher.points]
+    best = teacher.best
+    return [best] if best is not None and allowed(search.programme.first, best) else []
 
 
-def _run(
-    search: Search,
-    starts: Sequence[Array],
-    kept: Checkpoint | None,
-    interrupts: Interrupts,
-    told: Sequence[Array],
-) -> Status:
-    """Both phases, with Ctrl-C and the time limit leaving what was found; ``told`` are points worth a cut."""
+def _run(search: Search, starts: Sequence[Array], kept: Checkpoint | None, interrupts: Interrupts) -> Status:
+    """Both phases, with Ctrl-C and the time limit leaving what was found."""
     branching = kept is not None and kept.load(search)
 
     def pause() -> None:
@@ -151,16 +142,13 @@ def _run(
     search.pause = pause
     try:
         if not branching:
-            taught = [x for x in search.completion.hints if allowed(search.programme.first, x)]
-            for x in [*starts, *taught] if search.best is None else ():
+            for x in starts if search.best is None else ():
                 search.evaluate(x, exact=True, whole=True)
             if search.pool.count == 0 and not _first_cut(search):
                 return Status.INFEASIBLE
             flat = min(1e-3, max(FLAT * search.limits.gap, 1e-9))
             resumed = kept is not None and kept.earlier_s > 0
-            points = list(told)
-            if not resumed and not points and not search.taught:
-                points = _rehearse(search, flat)
+            points = [] if resumed or search.taught else _rehearse(search, flat)
             for x in points:
                 search.check()
                 search.evaluate(x, exact=False)

@@ -1,9 +1,11 @@
-"""What a search learned that serves searches of programmes like it: cuts, where they were made, and the best portfolio.
+"""What a search learned that serves searches of programmes like it: its cuts and its best first stage.
 
 Cuts say what the recourse costs: they hold for another programme as they are where its recourse is the same, whatever
-its first stage allows or costs. Where the recourse differs, the points at which cuts told most are tried again, and
-cuts are made anew there; and a portfolio that was best is completed under the new rules and tried first. Nothing of
-this can make an answer wrong: bounds rest on cuts that hold, objectives on exact passes.
+its first stage allows or costs. The best first stage is tried first wherever it is allowed. Neither can make an answer
+wrong: bounds rest on cuts that hold, objectives on exact passes.
+
+Where the recourse differs (other hazards, prices, projects), cutting anew at the points whose cuts told most, and
+completing the pattern of the best first stage under the new rules, were tried and measured: no cheaper than nothing.
 """
 
 from __future__ import annotations
@@ -35,10 +37,8 @@ class Learned:
     cuts : (cuts, n + labels) sparse
         Rows theta_l - gradient x >= lower of the mean recourse of each part.
     lower : (cuts,)
-    points : (points, n)
-        First stages whose cuts held the relaxation where it was.
-    patterns : (patterns, n)
-        Whole first stages that were the best, the last one the best of all.
+    best : (n,) or None
+        The best whole first stage.
     columns : tuple
         What the columns stand for, where somebody said.
     """
@@ -46,8 +46,7 @@ class Learned:
     recourse: str
     cuts: sparse.csr_array
     lower: Array
-    points: Array
-    patterns: Array
+    best: Array | None
     columns: tuple[tuple[str, Any], ...] = ()
 
     def in_columns(self, columns: Sequence[tuple[str, Any]]) -> Learned:
@@ -56,15 +55,9 @@ class Learned:
             return self
         known = {key: n for n, key in enumerate(self.columns)}
         source: Integers = np.array([known.get(key, -1) for key in columns], dtype=np.int64)
-
-        def moved(rows: Array) -> Array:
-            return np.where(source >= 0, rows[:, np.maximum(source, 0)], 0.0)
-
+        best = None if self.best is None else np.where(source >= 0, self.best[np.maximum(source, 0)], 0.0)
         nothing = sparse.csr_array((0, self.cuts.shape[1] - len(self.columns) + len(columns)))
-        return replace(
-            self, recourse="", cuts=nothing, lower=np.zeros(0), points=moved(self.points),
-            patterns=moved(self.patterns), columns=tuple(columns),
-        )  # fmt: skip
+        return replace(self, recourse="", cuts=nothing, lower=np.zeros(0), best=best, columns=tuple(columns))
 
     def give_cuts(self, pool: CutPool) -> None:
         """Add the cuts to the pool of a search of the same recourse."""
@@ -73,20 +66,12 @@ class Learned:
             pool.append(np.concatenate([row, np.zeros(room)]), float(lower))
 
 
-def learned(recourse: str, pool: CutPool, points: Sequence[Array], patterns: Sequence[Array]) -> Learned:
+def learned(recourse: str, pool: CutPool, best: Array | None) -> Learned:
     """Gather what a search leaves: cuts on means, not on tails, whose meaning depends on the level."""
-    layout = pool.layout
-    width = layout.x + layout.labels
+    width = pool.layout.x + pool.layout.labels
     rows, lower = pool.rows[: pool.count], pool.lower[: pool.count]
     means = ~rows[:, width:].any(axis=1)
-    empty = np.zeros((0, layout.x))
-    return Learned(
-        recourse=recourse,
-        cuts=sparse.csr_array(rows[means, :width]),
-        lower=lower[means].copy(),
-        points=np.array(points) if points else empty,
-        patterns=np.array(patterns) if patterns else empty,
-    )
+    return Learned(recourse, sparse.csr_array(rows[means, :width]), lower[means].copy(), best)
 
 
 def recourse_mark(programme: TwoStage) -> str:

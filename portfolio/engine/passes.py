@@ -174,6 +174,20 @@ class Passes:
             due = [(lane, lane.chunks[turn]) for lane in self.lanes if turn < len(lane.chunks)]
             yield from self.workers.map(solve, due)
 
+    def limits(self, x: Array) -> tuple[Array, Array]:
+        """Right-hand sides at x, shape (rows, scenarios), and upper bounds, shape (columns, scenarios)."""
+        moved = self.effects.at(x)
+        chunks = [chunk for lane in self.lanes for chunk in lane.chunks]
+        p = self.programme
+        rows, upper = (np.empty((size, p.scenarios)) for size in (p.matrix.shape[0], p.cost.size))
+
+        def fill(chunk: _Chunk) -> None:
+            some, tops = self.effects.limits(moved, self.data(chunk))
+            rows[:, chunk.which], upper[:, chunk.which] = one_by_one(some, chunk.size).T, one_by_one(tops, chunk.size).T
+
+        list(self.workers.map(fill, chunks))
+        return rows, upper
+
     def gradient(self, weight: Array) -> Array:
         """Sum over the scenarios of weight times the subgradient of the last pass, shape (labels, x)."""
         found = np.zeros((self.programme.labels, self.programme.first.cost.size))

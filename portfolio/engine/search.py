@@ -73,8 +73,7 @@ class Search:
         self.branching = False
         self.current: Node | None = None
         self.points: list[Array] = []
-        self.taught = self.teaching = False
-        self.telling: list[Array] = []
+        self.taught = False
         self.made_at: list[int] = []
         self.costs = Costs()
         self.numbered = 0
@@ -238,7 +237,6 @@ class Search:
             if point is None:
                 return False
             self.root = max(self.root, min(point.objective, self.objective))
-        self.telling = self.telling_points() if self.teaching else []
         self.seconds["linear phase"] += time.perf_counter() - begin
         return True
 
@@ -274,7 +272,6 @@ class Search:
                 first, self.branching = self.programme.first, True
                 self.push(self.root, first.lower.copy(), first.upper.copy(), frozenset())
                 self.completion.mix()
-                self.completion.adapt()
             while self.open and not self.done:
                 self.check()
                 self.current = heapq.heappop(self.open)

@@ -22,6 +22,8 @@ PRICED = ("stocking",)
 """Constraints that link blocks which are independent without them."""
 MATERIAL = {"transfer": 3, "stock": 1, "release": 1, "worst": 1}
 """Place of the material in the index of a recourse variable, where it is not 2."""
+YEAR = {"transfer": 4, "stock": 2, "release": 2, "worst": 2}
+"""Place of the year in it, where it is not 3."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,11 @@ class Template:
     priced: Flags
     columns: tuple[tuple[str, Any], ...]
     data: tuple[tuple[str, npt.NDArray[np.int64], Integers], ...]
+
+    @property
+    def year(self) -> Integers:
+        """Year of each column, as an index, shape (columns,)."""
+        return np.array([index[YEAR.get(name, 3)] for name, index in self.columns], dtype=np.int64)
 
     @property
     def data_size(self) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
@@ -66,11 +67,15 @@ class Recourse:
 
     def outcomes(self, decision: Decision) -> Outcomes:
         """Solve every scenario under a fixed decision."""
+        return self.gathered(self.passes.allocate(self.arrays.first.values(decision)))
+
+    def gathered(self, allocations: Iterable[tuple[slice, Array]]) -> Outcomes:
+        """Outcomes of allocations: scenarios, and all columns of the recourse in them, shape (columns, scenarios)."""
         i = self.instance
         shape = (i.scenarios.size, len(i.regions), len(i.stages), len(i.materials), len(i.years))
         found = {name: np.zeros(shape) for name in KINDS}
         side = np.zeros(i.scenarios.size)
-        for which, values in self.passes.allocate(self.arrays.first.values(decision)):
+        for which, values in allocations:
             for name, (columns, cells) in self._places.items():
                 part = found[name][which].reshape(which.stop - which.start, -1)
                 np.add.at(part.T, cells, values[columns])

@@ -1,4 +1,4 @@
-"""Parts of a two-stage programme: some of its scenarios, one alone, or one whose coefficients are the means of all."""
+"""Parts of a two-stage programme: some of its scenarios or rows, or one whose coefficients are the means of all."""
 
 from __future__ import annotations
 
@@ -106,3 +106,44 @@ def chosen(programme: TwoStage, which: Integers) -> TwoStage:
     data = np.concatenate([programme.data(slice(int(s), int(s) + 1)) for s in which], axis=1)
     weight = programme.probability[which]
     return replace(programme, probability=weight / weight.sum(), data=lambda some: data[:, some], digest=None)
+
+
+def at_limits(
+    programme: TwoStage, rows: Integers, columns: Integers, cost: Array, right: Array, upper: Array
+) -> TwoStage:
+    """Some rows and columns of the recourse, with limits given in every scenario: the first stage has no effect.
+
+    Nothing is priced, so that a pass solves what these rows hold together at once.
+
+    Parameters
+    ----------
+    rows, columns : (r,), (c,)
+        The rows must hold no column but these.
+    cost : (c,)
+    right : (r, scenarios)
+        Right-hand sides.
+    upper : (c, scenarios)
+        Upper bounds, ``inf`` in all scenarios for none.
+    """
+    bounded = np.flatnonzero(np.isfinite(upper).any(axis=1))
+    data = np.concatenate([np.ones((1, programme.scenarios)), right, upper[bounded]])
+    size, at = data.shape[0], 1 + rows.size
+    ones = np.ones(rows.size), (np.arange(rows.size), np.arange(1, at))
+    tops = np.ones(bounded.size), (bounded, np.arange(at, size))
+    return replace(
+        programme,
+        matrix=sparse.csr_array(programme.matrix[rows][:, columns]),
+        cost=cost,
+        equal=programme.equal[rows],
+        upper=np.full(columns.size, np.inf),
+        upper_data=sparse.csr_array(sparse.coo_array(tops, shape=(columns.size, size))),
+        constant=sparse.csr_array(sparse.coo_array(ones, shape=(rows.size, size))),
+        direct=Products.none(),
+        define=sparse.csr_array((0, size)),
+        defined=Products.none(),
+        indirect=Products.none(),
+        label=programme.label[columns],
+        priced=np.zeros(rows.size, dtype=bool),
+        data=lambda which: data[:, which],
+        digest=None,
+    )

@@ -22,8 +22,9 @@ from portfolio.report.steps import Clock, StepCall
 from portfolio.report.study import Study
 from portfolio.studies.alternatives_tables import Alternative, Found, study_of
 from portfolio.studies.differing import jump
-from portfolio.studies.points import FRESH, Answer, Point, Terms, charged, prepared
+from portfolio.studies.points import FRESH, Answer, Point, Terms
 from portfolio.studies.running import Desk, case_of
+from portfolio.studies.solving import charged, prepared
 from portfolio.studies.support import questions, verdict
 
 KIND = "alternatives"

@@ -17,8 +17,9 @@ from portfolio.studies.compare_tables import Compared, caveats, figures, tables
 from portfolio.studies.differences import Weights
 from portfolio.studies.envelope import envelope
 from portfolio.studies.mixes import WHOLE, Mix, closable, mixes_of
-from portfolio.studies.points import FRESH, Answer, Point, Terms, prepared
+from portfolio.studies.points import FRESH, Answer, Point, Terms
 from portfolio.studies.running import CaseLike, Desk, case_of
+from portfolio.studies.solving import prepared
 from portfolio.studies.telling import pairs
 
 

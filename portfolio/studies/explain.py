@@ -18,8 +18,9 @@ from portfolio.report.steps import Clock, StepCall
 from portfolio.report.study import Study
 from portfolio.studies.explain_tables import Explained, Moved, Pair, study_of
 from portfolio.studies.moving import MOST, move
-from portfolio.studies.points import FRESH, Answer, Point, Terms, prepared
+from portfolio.studies.points import FRESH, Answer, Point, Terms
 from portfolio.studies.running import Desk, case_of
+from portfolio.studies.solving import prepared
 
 KIND = "explain"
 MOVES = ("capex", "price", "construction")

@@ -20,8 +20,9 @@ from portfolio.studies.budgets import Marginal, budget_changes, marginal, scaled
 from portfolio.studies.differences import Weights
 from portfolio.studies.envelope import Enveloped, envelope, envelope_of_costs
 from portfolio.studies.frontier_tables import Line, caveats, figures, tables
-from portfolio.studies.points import FRESH, Answer, Point, Terms, prepared
+from portfolio.studies.points import FRESH, Answer, Point, Terms
 from portfolio.studies.running import CaseLike, Desk, case_of
+from portfolio.studies.solving import prepared
 from portfolio.studies.target import Cheapest, cheapest
 
 OVER = {

@@ -16,7 +16,8 @@ from portfolio.report.folder import check_target
 from portfolio.report.pieces import Pieces
 from portfolio.report.steps import Clock
 from portfolio.report.study import Study, write_study
-from portfolio.studies.points import Answer, Lessons, Point, Terms, mark, solve_points
+from portfolio.studies.points import Answer, Point, Terms
+from portfolio.studies.rounds import Lessons, mark, solve_points
 
 CaseLike = str | PathLike[str] | Case
 """A case folder, or a validated case."""

@@ -158,7 +158,7 @@ def _told(case: Case, ask: Ask, terms: Terms, committed: frozenset[str]) -> Told
 def _points(case: Case, name: str, told: Told, held: Frozen, start: Decision | None) -> list[Point]:
     """A point for every cluster that has scenarios."""
     return [
-        Point(f"{name}-{c}", case, Changes(frozen=held), baseline=False, rows=told.rows(c), start=start)
+        Point(f"{name}-{c}", case, Changes(frozen=held), baseline=False, part=told.rows(c), start=start)
         for c in range(told.rule.count)
         if told.rows(c)
     ]

@@ -21,6 +21,7 @@ from portfolio import api
 from portfolio.cli import _words, main
 from portfolio.cli_reference import reference
 from portfolio.engine import highs
+from portfolio.studies import solve as solving
 
 ROOT = Path(__file__).resolve().parents[2]
 TINY = ROOT / "inputs" / "tiny"
@@ -92,14 +93,14 @@ def test_json_is_all_there_is_on_stdout() -> None:
 
 
 def test_warnings_of_libraries_go_to_stderr(monkeypatch: pytest.MonkeyPatch) -> None:
-    true_assemble = api.assemble
+    true_assemble = solving.assemble
 
     def warn(*args: Any, **kwargs: Any) -> Any:
         logging.getLogger("pyomo.core").warning("mind the gap")
         print("and the step")  # noqa: T201
         return true_assemble(*args, **kwargs)
 
-    monkeypatch.setattr(api, "assemble", warn)
+    monkeypatch.setattr(solving, "assemble", warn)
     found = run("solve", TINY, "--json")
     assert json.loads(found.stdout)["exit_code"] == 0
     assert "mind the gap" in found.stderr
@@ -211,7 +212,7 @@ def test_ctrl_c_before_there_is_a_portfolio(home: Path, monkeypatch: pytest.Monk
     def interrupt(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(api, "assemble", interrupt)
+    monkeypatch.setattr(solving, "assemble", interrupt)
     found = run("solve", TINY)
     assert found.exit_code == 130
     assert "nothing was written" in found.stderr
@@ -222,7 +223,7 @@ def test_an_internal_error_is_one_line(home: Path, monkeypatch: pytest.MonkeyPat
     def fail(*_: object, **__: object) -> None:
         raise RuntimeError("some\nthing broke")
 
-    monkeypatch.setattr(api, "assemble", fail)
+    monkeypatch.setattr(solving, "assemble", fail)
     found = run("solve", TINY)
     assert found.exit_code == 1
     assert found.stderr.count("\n") == 1

@@ -25,6 +25,7 @@ from portfolio import api
 from portfolio.cli import main
 from portfolio.engine import Benders, Solution
 from portfolio.report.resume import Keeping
+from portfolio.studies import solve as solving
 
 ROOT = Path(__file__).resolve().parents[2]
 TINY = ROOT / "inputs" / "tiny"
@@ -205,7 +206,7 @@ def test_ctrl_c_after_the_search(home: Path, monkeypatch: pytest.MonkeyPatch) ->
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr(api, "_evaluate", interrupt)
+        patched.setattr(solving, "_evaluate", interrupt)
         found = run("solve", TINY, "--method", "benders", "--out", "r")
     assert found.exit_code == 130
     assert "the search so far is kept in r.checkpoint" in found.stderr

@@ -11,7 +11,7 @@ from click.testing import CliRunner, Result
 import portfolio
 from portfolio.case.writing import write_case
 from portfolio.cli import main
-from portfolio.studies import points
+from portfolio.studies import rounds
 from portfolio.studies import termsheet as termsheet_study
 from tests.portfolio.studies.cases import risky_case
 
@@ -48,7 +48,7 @@ class TestAlliance:
         assert json.loads((home / "here" / "study.json").read_text())["tables"][0] == "points"
 
     def test_interrupted(self, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        usual, asked = points._solve, []
+        usual, asked = rounds.solve_point, []
 
         def second_time_interrupted(*given: object, **named: object) -> object:
             asked.append(1)
@@ -56,7 +56,7 @@ class TestAlliance:
                 raise KeyboardInterrupt
             return usual(*given, **named)  # type: ignore[arg-type]
 
-        monkeypatch.setattr(points, "_solve", second_time_interrupted)
+        monkeypatch.setattr(rounds, "solve_point", second_time_interrupted)
         found = run(*ALLIANCE, "--out", "here")
         assert found.exit_code == 130
         assert "1 finished piece is kept in here.pieces" in found.stderr
@@ -123,7 +123,7 @@ class TestWait:
         def stop(*_: object, **__: object) -> object:
             raise KeyboardInterrupt
 
-        monkeypatch.setattr(points, "_solve", stop)
+        monkeypatch.setattr(rounds, "solve_point", stop)
         assert run(*self.ASKED, "--out", "here").exit_code == 130
         assert not (home / "here").exists()
 

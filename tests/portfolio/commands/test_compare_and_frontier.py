@@ -12,7 +12,7 @@ from click.testing import CliRunner, Result
 
 from portfolio.cli import main
 from portfolio.commands.frontier import numbers
-from portfolio.studies import points
+from portfolio.studies import rounds
 
 TINY = str(Path(__file__).resolve().parents[3] / "inputs" / "tiny")
 COMPARE = ("compare", TINY, "--mix", "all", "--mix", "cfd", "--scenarios", "3", "--fresh", "20")
@@ -63,7 +63,7 @@ class TestCompare:
         assert not (home / "results").exists()
 
     def test_interrupted(self, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        usual, asked = points._solve, []
+        usual, asked = rounds.solve_point, []
 
         def second_time_interrupted(*given: Any, **named: Any) -> Any:
             asked.append(1)
@@ -71,7 +71,7 @@ class TestCompare:
                 raise KeyboardInterrupt
             return usual(*given, **named)
 
-        monkeypatch.setattr(points, "_solve", second_time_interrupted)
+        monkeypatch.setattr(rounds, "solve_point", second_time_interrupted)
         found = run(*COMPARE)
         assert found.exit_code == 130
         assert "1 finished piece is kept" in found.stderr

@@ -89,13 +89,16 @@ def test_in_other_columns() -> None:
     """Columns are told by name: those unknown are zero, and cuts do not come along."""
     i = tiny_instance()
     found = lesson(i)
+    assert found.best is not None
     turned = found.in_columns(tuple(reversed(found.columns)))
-    assert np.array_equal(turned.patterns[:, ::-1], found.patterns)
+    assert turned.best is not None
+    assert np.array_equal(turned.best[::-1], found.best)
     assert turned.lower.size == 0
     assert turned.recourse == ""
     strange = found.in_columns((("select", "nobody"), *found.columns[:2]))
-    assert not strange.patterns[:, 0].any()
-    assert np.array_equal(strange.points[:, 1:], found.points[:, :2])
+    assert strange.best is not None
+    assert strange.best[0] == 0.0
+    assert np.array_equal(strange.best[1:], found.best[:2])
     assert found.in_columns(found.columns) is found
 
 

@@ -22,5 +22,9 @@ def answer(
 ) -> Answer:
     """An answer whose fresh scenarios are given; without any it was not measured."""
     z = np.asarray(weighted, dtype=float)
-    sampled = Sampled(seed, z, np.zeros_like(z), z, NOTHING, NOTHING, NOTHING) if z.size else None
+    sampled = (
+        Sampled(seed, z, np.zeros_like(z), z, NOTHING, NOTHING, NOTHING, z[:, None], NOTHING[:, None])
+        if z.size
+        else None
+    )
     return Answer(name, Status.OPTIMAL, objective, bound, Decision(), public_cost_usd_m=cost, fresh=sampled)

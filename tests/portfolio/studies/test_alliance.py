@@ -11,13 +11,15 @@ import pytest
 import portfolio
 from portfolio.case.records import Case
 from portfolio.case.tables import Budget, Eligibility, Member
+from portfolio.engine.protocol import Limits
 from portfolio.engine.variation import Changes
 from portfolio.evaluation.fresh import fix, fresh_seed, in_chunks
 from portfolio.report.errors import UsageError
 from portfolio.report.study import Study
-from portfolio.studies import points
+from portfolio.studies import rounds
 from portfolio.studies.alliance import SWITCHES, alliance
-from portfolio.studies.points import Point, Prepared
+from portfolio.studies.points import Point
+from portfolio.studies.solving import Prepared
 from tests.portfolio.studies.cases import risky_case
 
 ASKED = {"gap": 1e-4, "scenarios": 6, "fresh": 40}
@@ -59,7 +61,7 @@ class TestCoalitions:
 
     def test_a_member_outside_takes_nothing_even_for_free(self) -> None:
         ready = Prepared.of(points_case(risky_case()))
-        solution = ready.solve(Changes(outside=frozenset({"JOG"})), points.Limits(gap=1e-4))
+        solution = ready.solve(Changes(outside=frozenset({"JOG"})), Limits(gap=1e-4))
         assert solution.decision is not None
         assert {k[0] for k, x in solution.decision.share.items() if x > 1e-9} == {"EUF"}
         assert {k[0] for k, x in solution.decision.take.items() if x > 0.5} == {"EUF"}
@@ -83,7 +85,7 @@ class TestFigures:
 
     def test_shortfall_of_regions_measured_apart(self, found: Study) -> None:
         case = points_case(risky_case())
-        solution = Prepared.of(case).solve(Changes(), points.Limits(gap=1e-4), learn=True)
+        solution = Prepared.of(case).solve(Changes(), Limits(gap=1e-4), learn=True)
         assert solution.decision is not None
         fixed = fix(case, solution.decision)
         measured = fixed.measure(in_chunks(fixed.case, 40, fresh_seed(case), "monte_carlo"), 40)
@@ -174,7 +176,7 @@ class TestWork:
             assert other.tables[name].equals(table), name
 
     def test_goes_on_after_a_kill(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, found: Study) -> None:
-        usual, done = points._solve, []
+        usual, done = rounds.solve_point, []
 
         def third_time_killed(point: Point, *args: object, **named: object) -> object:
             done.append(point.name)
@@ -182,11 +184,11 @@ class TestWork:
                 raise KeyboardInterrupt
             return usual(point, *args, **named)  # type: ignore[arg-type]
 
-        monkeypatch.setattr(points, "_solve", third_time_killed)
+        monkeypatch.setattr(rounds, "solve_point", third_time_killed)
         with pytest.raises(KeyboardInterrupt):
             alliance(risky_case(), switches=False, out=tmp_path / "out", **ASKED)
         assert not (tmp_path / "out").exists()
-        monkeypatch.setattr(points, "_solve", lambda p, *a, **n: (done.append(p.name), usual(p, *a, **n))[1])
+        monkeypatch.setattr(rounds, "solve_point", lambda p, *a, **n: (done.append(p.name), usual(p, *a, **n))[1])
         made = alliance(risky_case(), switches=False, out=tmp_path / "out", **ASKED)
         assert done.count("coalition-10") == 1
         assert made.tables["shapley"].equals(found.tables["shapley"])

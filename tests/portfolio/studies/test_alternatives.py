@@ -18,9 +18,9 @@ from portfolio.report.errors import UsageError
 from portfolio.report.headline import records
 from portfolio.report.run import Run
 from portfolio.report.study import Study
-from portfolio.studies import points as points_module
+from portfolio.studies import rounds
 from portfolio.studies.alternatives import alternatives
-from portfolio.studies.points import Prepared
+from portfolio.studies.solving import Prepared
 from portfolio.studies.support import Side, Support, Verdict
 from tests.portfolio.studies.cases import several_case
 
@@ -129,7 +129,7 @@ def test_the_same_side_by_side_and_after_a_stop(tmp_path: Path, monkeypatch: pyt
     """Two jobs, and a study stopped after four points: the same tables."""
     whole = found(0.05, 2)
     beside = alternatives(run(), within=0.05, count=2, **EXACT, jobs=2)
-    real, done = points_module._solve, []
+    real, done = rounds.solve_point, []
 
     def stops(*rest: Any, **named: Any) -> Any:
         if len(done) == 4:
@@ -137,10 +137,10 @@ def test_the_same_side_by_side_and_after_a_stop(tmp_path: Path, monkeypatch: pyt
         done.append(rest[0].name)
         return real(*rest, **named)
 
-    monkeypatch.setattr(points_module, "_solve", stops)
+    monkeypatch.setattr(rounds, "solve_point", stops)
     with pytest.raises(KeyboardInterrupt):
         alternatives(run(), within=0.05, count=2, **EXACT, out=tmp_path / "study")
-    monkeypatch.setattr(points_module, "_solve", real)
+    monkeypatch.setattr(rounds, "solve_point", real)
     again = alternatives(run(), within=0.05, count=2, **EXACT, out=tmp_path / "study")
     for name, table in whole.tables.items():
         pd.testing.assert_frame_equal(table, beside.tables[name])

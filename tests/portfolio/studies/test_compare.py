@@ -16,7 +16,7 @@ from portfolio.engine.benders import Benders
 from portfolio.report.errors import UsageError
 from portfolio.report.study import Study
 from portfolio.scenarios.sampling import sample
-from portfolio.studies import points
+from portfolio.studies import points, rounds, solving
 from portfolio.studies.mixes import Mix, closable, mixes_of, with_mix
 from tests.builders import tiny_case
 from tests.portfolio.studies.cases import risky_case
@@ -132,7 +132,7 @@ def test_closable_agrees_with_the_assembly_of_the_mix_alone() -> None:
 
 
 def test_goes_on_where_it_was_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, risky: Study) -> None:
-    usual, solved = points._solve, []
+    usual, solved = rounds.solve_point, []
 
     def killed(point: points.Point, *given: Any, **named: Any) -> Any:
         if len(solved) == 3:
@@ -140,7 +140,7 @@ def test_goes_on_where_it_was_killed(tmp_path: Path, monkeypatch: pytest.MonkeyP
         solved.append(point.name)
         return usual(point, *given, **named)
 
-    monkeypatch.setattr(points, "_solve", killed)
+    monkeypatch.setattr(rounds, "solve_point", killed)
     with pytest.raises(KeyboardInterrupt):
         portfolio.compare(risky_case(), MIXES, **FAST, out=tmp_path / "study")
     assert not (tmp_path / "study").exists()
@@ -178,9 +178,9 @@ def test_mixes_share_what_the_first_compiled(monkeypatch: pytest.MonkeyPatch) ->
 
     monkeypatch.setattr(Benders, "solve_arrays", listen)
     prepared: list[int] = []
-    true = points.Prepared.of
-    monkeypatch.setattr(points.Prepared, "of", staticmethod(lambda case: prepared.append(1) or true(case)))
-    points._PREPARED.clear()
+    true = solving.Prepared.of
+    monkeypatch.setattr(solving.Prepared, "of", staticmethod(lambda case: prepared.append(1) or true(case)))
+    solving._PREPARED.clear()
     portfolio.compare(risky_case(cvar_weight=0.2), ["all", "equity", "cfd"], **(FAST | {"gap": 0.01, "seed": 9}))
     assert prepared == [1]
     assert taught in ([False, True, True], [])  # small programmes may go to the extensive form

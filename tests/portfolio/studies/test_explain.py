@@ -20,7 +20,8 @@ from portfolio.report.study import Study
 from portfolio.studies.explain import explain
 from portfolio.studies.explain_tables import Moved, Pair
 from portfolio.studies.moving import move
-from portfolio.studies.points import Answer, Prepared
+from portfolio.studies.points import Answer
+from portfolio.studies.solving import Prepared
 from tests.portfolio.studies.cases import several_case
 from tests.portfolio.studies.test_alternatives import by_enumeration
 

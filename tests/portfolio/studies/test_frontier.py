@@ -12,7 +12,7 @@ import pytest
 import portfolio
 from portfolio.report.errors import UsageError
 from portfolio.report.study import Study
-from portfolio.studies import points
+from portfolio.studies import points, rounds
 from portfolio.studies.budgets import budget_changes, marginal, scaled, within
 from portfolio.studies.differences import Weights
 from portfolio.studies.envelope import envelope_of_costs
@@ -121,7 +121,7 @@ def test_one_member_alone() -> None:
 
 
 def test_goes_on_where_it_was_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    usual, solved = points._solve, []
+    usual, solved = rounds.solve_point, []
     ask: dict[str, Any] = {"at": (0.5, 1.0, 2.0), "step": 0.0, "target": 0.5, "scenarios": 3, "fresh": 20}
     whole = portfolio.frontier(TINY, **ask)
 
@@ -131,13 +131,13 @@ def test_goes_on_where_it_was_killed(tmp_path: Path, monkeypatch: pytest.MonkeyP
         solved.append(point.name)
         return usual(point, *given, **named)
 
-    monkeypatch.setattr(points, "_solve", killed)
+    monkeypatch.setattr(rounds, "solve_point", killed)
     with pytest.raises(KeyboardInterrupt):
         portfolio.frontier(TINY, **ask, out=tmp_path / "study")
     before = list(solved)
     assert before[:3] == ["budget-2.0", "budget-1.0", "budget-0.5"]
     assert before[3] == "target-2.0"
-    monkeypatch.setattr(points, "_solve", lambda p, *a, **k: solved.append(p.name) or usual(p, *a, **k))
+    monkeypatch.setattr(rounds, "solve_point", lambda p, *a, **k: solved.append(p.name) or usual(p, *a, **k))
     solved.clear()
     found = portfolio.frontier(TINY, **ask, out=tmp_path / "study")
     assert solved[0] == "budget-2.0"  # solved again, to teach, once for all rounds

@@ -15,7 +15,9 @@ from portfolio.evaluation.fresh import fix, fresh_seed, in_chunks
 from portfolio.report.pieces import Pieces
 from portfolio.report.steps import Clock
 from portfolio.studies.differences import Weights, interval, paid
-from portfolio.studies.points import Answer, Point, Prepared, Terms, charged, mark, solve_points
+from portfolio.studies.points import Answer, Point, Terms
+from portfolio.studies.rounds import mark, solve_points
+from portfolio.studies.solving import Prepared, charged
 from tests.portfolio.studies.cases import risky_case
 
 TERMS = Terms(Limits(gap=0.0, threads=1), fresh=40)
@@ -105,9 +107,9 @@ def test_side_by_side_changes_nothing() -> None:
 def test_finished_points_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Stopped after two points, the same call solves the others alone, and the first again for what it teaches."""
     whole = solved()
-    from portfolio.studies import points as module
+    from portfolio.studies import rounds as module
 
-    real, done = module._solve, []
+    real, done = module.solve_point, []
 
     def stops(point: Point, *rest: object, **named: object) -> object:
         if len(done) == 2:
@@ -116,12 +118,12 @@ def test_finished_points_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         return real(point, *rest, **named)
 
     pieces = Pieces.of(tmp_path / "study", mark(TERMS, "test"))
-    monkeypatch.setattr(module, "_solve", stops)
+    monkeypatch.setattr(module, "solve_point", stops)
     with pytest.raises(KeyboardInterrupt):
         solved(pieces=pieces)
     assert pieces.count == 2
     again: list[str] = []
-    monkeypatch.setattr(module, "_solve", lambda p, *r, **n: (again.append(p.name), real(p, *r, **n))[1])
+    monkeypatch.setattr(module, "solve_point", lambda p, *r, **n: (again.append(p.name), real(p, *r, **n))[1])
     for one, other in zip(whole, solved(pieces=Pieces.of(tmp_path / "study", mark(TERMS, "test"))), strict=True):
         same(one, other)
     assert again == ["base", "fewer hazards", "no money but a must"]

@@ -21,7 +21,7 @@ from portfolio.report.errors import UsageError
 from portfolio.report.pieces import Pieces, pieces_of
 from portfolio.report.study import Study
 from portfolio.scenarios.sampling import sample
-from portfolio.studies import board, points
+from portfolio.studies import board, rounds
 from portfolio.studies.families import FIELDS, Families, kin, loosest
 from portfolio.studies.switching import switches
 from tests.builders import tiny_case
@@ -185,7 +185,9 @@ class TestPoints:
     def test_all_points_are_checked_before_any_is_solved(
         self, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(points, "_solve", lambda *_, **__: pytest.fail("solved before all points were checked"))
+        monkeypatch.setattr(
+            rounds, "solve_point", lambda *_, **__: pytest.fail("solved before all points were checked")
+        )
         with pytest.raises(CaseError) as refused:
             sweep(folder, f"{RATE}=-0.1,0.2,-0.3", "risk.cvar_weight=0.5,1.5", out=tmp_path / "out")
         text = str(refused.value)
@@ -230,13 +232,13 @@ class TestPoints:
         assert Pieces(pieces_of(out), "").count == 3
         monkeypatch.setattr(Pieces, "put", put)
         solved: list[str] = []
-        solve = points._solve
+        solve = rounds.solve_point
 
         def counted(point: Any, *args: Any, **given: Any) -> Any:
             solved.append(point.name)
             return solve(point, *args, **given)
 
-        monkeypatch.setattr(points, "_solve", counted)
+        monkeypatch.setattr(rounds, "solve_point", counted)
         found = sweep(folder, *vary, fresh=20, out=out)
         assert same(found, whole)
         # Of seven points three were kept; the case itself is solved again to teach, unless it is all that is kept.

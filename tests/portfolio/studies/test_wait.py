@@ -20,8 +20,8 @@ from portfolio.evaluation.information import Clusters, seen
 from portfolio.report.errors import UsageError
 from portfolio.report.study import Study
 from portfolio.scenarios.sampling import sample
-from portfolio.studies import points
-from portfolio.studies.points import Prepared
+from portfolio.studies import points, rounds
+from portfolio.studies.solving import Prepared
 from portfolio.studies.wait import frozen, wait
 from tests.portfolio.studies.cases import risky_case
 
@@ -129,13 +129,13 @@ class TestPolicies:
         assert made["bound"] * (1 - 1e-6) <= total <= made["objective"] * (1 + 1e-6)
 
     def test_fresh_scenarios_under_the_plan_of_their_cluster(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        answers, usual = {}, points._answer
+        answers, usual = {}, rounds.answer_of
 
         def kept(point: points.Point, piece: dict[str, object]) -> points.Answer:
             answers[point.name] = usual(point, piece)
             return answers[point.name]
 
-        monkeypatch.setattr(points, "_answer", kept)
+        monkeypatch.setattr(rounds, "answer_of", kept)
         made = wait(risky_case(), **ASKED).table.set_index("policy")
         case = ordered(case_of(8))
         first = frozenset(p for p, _, v in answers["plan"].decision.chosen if v == 2027)
@@ -170,7 +170,7 @@ class TestWork:
         assert other.table.equals(found.table)
 
     def test_goes_on_after_a_kill(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, found: Study) -> None:
-        usual, done = points._solve, []
+        usual, done = rounds.solve_point, []
 
         def killed(point: points.Point, *args: object, **named: object) -> object:
             done.append(point.name)
@@ -178,7 +178,7 @@ class TestWork:
                 raise KeyboardInterrupt
             return usual(point, *args, **named)  # type: ignore[arg-type]
 
-        monkeypatch.setattr(points, "_solve", killed)
+        monkeypatch.setattr(rounds, "solve_point", killed)
         with pytest.raises(KeyboardInterrupt):
             wait(risky_case(), out=tmp_path / "out", **ASKED)
         assert not (tmp_path / "out").exists()
