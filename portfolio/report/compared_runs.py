@@ -13,6 +13,7 @@ import pandas as pd
 from portfolio.report.evaluation import finite
 from portfolio.report.folder import write_csv, write_json, write_whole
 from portfolio.report.headline import records
+from portfolio.report.pages import write_report
 from portfolio.report.run import versions
 
 TABLES = ("inputs", "changes", "differences", "solves", "decisions", "shortfalls", "costs")
@@ -105,6 +106,7 @@ def write_compared_runs(found: ComparedRuns, target: Path) -> ComparedRuns:
         record.pop("compared_runs")
         record |= {"made": datetime.now(UTC).isoformat(timespec="seconds"), "versions": versions()}
         write_json(record, folder / "compared_runs.json")
+        write_report(folder)
 
     write_whole(target, fill)
     return replace(found, path=target)

@@ -20,6 +20,12 @@ BUILDERS = {
     "replications.json": "portfolio.report.html.replications_page:replications_page",
     "worth.json": "portfolio.report.html.worth_page:worth_page",
     "stress.json": "portfolio.report.html.stress_page:stress_page",
+    "stability.json": "portfolio.report.html.stability_page:stability_page",
+    "sampling.json": "portfolio.report.html.sampling_page:sampling_page",
+    "compared_runs.json": "portfolio.report.html.compared_runs_page:compared_runs_page",
+    "regret.json": "portfolio.report.html.regret_page:regret_page",
+    "pressure.json": "portfolio.report.html.pressure_page:pressure_page",
+    "study.json": "portfolio.report.html.found_page:found_page",
 }
 """Function that makes the page of a folder, by the record the folder holds. Named, not imported: charts take a while to
 load, and only whoever writes a page needs them.

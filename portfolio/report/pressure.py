@@ -14,6 +14,7 @@ from portfolio.case.records import Case
 from portfolio.report.evaluation import finite
 from portfolio.report.folder import write_csv, write_json, write_whole
 from portfolio.report.headline import records
+from portfolio.report.pages import write_report
 from portfolio.report.run import versions
 
 BASE, PRESSED = "base", "pressed"
@@ -113,11 +114,13 @@ def write_pressure(found: PricePressure, target: Path) -> PricePressure:
         record = found.summary()
         record.pop("pressure")
         record |= {
+            "title": found.case.settings.case.title,
             "made": datetime.now(UTC).isoformat(timespec="seconds"),
             "seconds": {name: round(value, 3) for name, value in found.seconds.items()},
             "versions": versions(),
         }
         write_json(record, folder / "pressure.json")
+        write_report(folder)
 
     write_whole(target, fill)
     return replace(found, path=target)

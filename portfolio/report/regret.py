@@ -18,6 +18,7 @@ from portfolio.evaluation.switching import Switch
 from portfolio.report.evaluation import finite
 from portfolio.report.folder import write_csv, write_json, write_whole
 from portfolio.report.headline import records, uncertain_inputs
+from portfolio.report.pages import write_report
 from portfolio.report.run import versions
 from portfolio.scenarios.opinions import Opinion, posterior_rate
 
@@ -340,11 +341,13 @@ def write_regret(found: Regret, target: Path) -> Regret:
         record = found.summary()
         record.pop("regret")
         record |= {
+            "title": found.case.settings.case.title,
             "made": datetime.now(UTC).isoformat(timespec="seconds"),
             "seconds": {name: round(value, 3) for name, value in found.seconds.items()},
             "versions": versions(),
         }
         write_json(record, folder / "regret.json")
+        write_report(folder)
 
     write_whole(target, fill)
     return replace(found, path=target)

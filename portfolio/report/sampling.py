@@ -15,6 +15,7 @@ from portfolio.evaluation.designs import VarianceRatio
 from portfolio.report.evaluation import finite
 from portfolio.report.folder import write_csv, write_json, write_whole
 from portfolio.report.headline import records
+from portfolio.report.pages import write_report
 from portfolio.report.run import versions
 from portfolio.scenarios.quality.moments import FALSE_ALARM, FEW, Moments
 
@@ -198,11 +199,13 @@ def write_sampling(found: Sampling, target: Path) -> Sampling:
         record = found.summary()
         record.pop("sampling")
         record |= {
+            "title": found.case.settings.case.title,
             "made": datetime.now(UTC).isoformat(timespec="seconds"),
             "seconds": {name: round(value, 3) for name, value in found.seconds.items()},
             "versions": versions(),
         }
         write_json(record, folder / "sampling.json")
+        write_report(folder)
 
     write_whole(target, fill)
     return replace(found, path=target)

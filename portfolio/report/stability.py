@@ -18,6 +18,7 @@ from portfolio.evaluation.stability import ENOUGH, UNDECIDED, Compared, InSample
 from portfolio.report.evaluation import finite
 from portfolio.report.folder import write_csv, write_json, write_whole
 from portfolio.report.headline import records, uncertain_inputs
+from portfolio.report.pages import write_report
 from portfolio.report.run import versions
 
 FEW = 5
@@ -311,11 +312,13 @@ def write_stability(found: Stability, target: Path) -> Stability:
         record = found.summary()
         record.pop("stability")
         record |= {
+            "title": found.case.settings.case.title,
             "made": datetime.now(UTC).isoformat(timespec="seconds"),
             "seconds": {name: round(value, 3) for name, value in found.seconds.items()},
             "versions": versions(),
         }
         write_json(record, folder / "stability.json")
+        write_report(folder)
 
     write_whole(target, fill)
     return replace(found, path=target)

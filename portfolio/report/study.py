@@ -11,6 +11,7 @@ from typing import Any
 import pandas as pd
 
 from portfolio.report.folder import write_csv, write_json, write_whole
+from portfolio.report.pages import write_report
 from portfolio.report.run import versions
 
 FILE = "study.json"
@@ -87,6 +88,7 @@ def write_study(found: Study, target: Path) -> Study:
             "versions": versions(),
         }
         write_json(record, folder / FILE)
+        write_report(folder)
 
     write_whole(target, fill)
     return replace(found, path=target)

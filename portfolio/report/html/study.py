@@ -54,11 +54,12 @@ def caveats(record: dict[str, Any]) -> tuple[Notes, ...]:
 
 
 def study_page(record: dict[str, Any], kind: str, about: str, sections: tuple[Section, ...]) -> Page:
-    """Return the page of a study of a run."""
+    """Return the page of a study of a run, or of a case."""
     versions = ", ".join(f"{name} {version}" for name, version in record.get("versions", {}).items())
+    of = Path(str(record.get("run") or record.get("subject") or "")).name
     return Page(
         title=str(record.get("title") or record["case"]),
-        kind=f"{kind} of {Path(str(record['run'])).name}",
+        kind=f"{kind} of {of}" if of else kind,
         about=about,
         sections=sections,
         made=f"Made {record.get('made', '')}. Versions: {versions}.",

@@ -106,7 +106,7 @@ class Stacked:
 class Histogram:
     """How often a figure lies in which range, one panel above the other for each series.
 
-    ``start``, ``end`` (of a range), ``value`` (a probability) and ``series`` name columns.
+    ``start``, ``end`` (of a range), ``value`` (a probability) and ``series`` name columns; ``of`` says what is counted.
     """
 
     start: str
@@ -116,13 +116,14 @@ class Histogram:
     x_title: str
     muted: tuple[str, ...] = ()
     height: int = 90
+    of: str = "scenarios"
 
     def draw(self, data: pd.DataFrame, width: int) -> alt.TopLevelMixin:
         """Return the chart."""
         rows = frame(data, {"start": self.start, "end": self.end, "value": self.value, "series": self.series})
         rows["panel"] = rows["series"]
         rows["said"] = [
-            f"{row['series']}, {number(row['start'])} to {number(row['end'])}: {percent(row['value'])} of scenarios"
+            f"{row['series']}, {number(row['start'])} to {number(row['end'])}: {percent(row['value'])} of {self.of}"
             for row in rows.to_dict(orient="records")
         ]
         rows["ground"] = 0.0

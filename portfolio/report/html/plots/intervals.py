@@ -106,9 +106,11 @@ class Change:
 
 @dataclass(frozen=True)
 class Intervals:
-    """An estimate with its interval in each category, beside a line at ``reference``; series side by side.
+    """An estimate with its interval in each category, beside a line at ``reference``.
 
-    ``category``, ``value``, ``low``, ``high`` and ``series`` name columns. A missing limit draws no interval.
+    ``category``, ``value``, ``low``, ``high``, ``series`` and ``panel`` name columns. A missing limit draws no
+    interval. Series lie side by side unless ``beside`` is off, where each category has one alone. ``own_scale`` gives
+    each panel an axis of its own.
     """
 
     category: str
@@ -122,6 +124,8 @@ class Intervals:
     share: bool = False
     title: str = ""
     across: int = 2
+    beside: bool = True
+    own_scale: bool = False
 
     def draw(self, data: pd.DataFrame, width: int) -> alt.TopLevelMixin:
         """Return the chart."""
@@ -132,7 +136,7 @@ class Intervals:
         series = order_of(rows["series"])
         rows["said"] = [self._said(row) for row in rows.to_dict(orient="records")]
         place, hue = _categories(rows, width), colour(series, self.muted, width)
-        side = {"yOffset": alt.YOffset("series:N", sort=series)} if len(series) > 1 else {}
+        side = {"yOffset": alt.YOffset("series:N", sort=series)} if self.beside and len(series) > 1 else {}
         values = alt.X("value:Q", axis=value_axis(self.title, width, share=self.share), title=self.title or "")
         span = alt.Chart(rows.dropna(subset=["low", "high"])).mark_rule(strokeWidth=2.4, opacity=0.65, aria=False)
         limits = span.encode(y=place, x=alt.X("low:Q", title=self.title or ""), x2="high:Q", color=hue, **side)
@@ -141,9 +145,10 @@ class Intervals:
         layers = [limits, drawn]
         if self.reference is not None:
             layers.insert(0, _reference(rows, self.reference))
-        each = BAND if len(series) == 1 else 8 + 18 * len(series)
+        each = 8 + 18 * len(series) if side else BAND
         height = max(50, each * len(order_of(rows["category"])))
-        return laid_out(layers, rows, width, height, self.across)
+        made = laid_out(layers, rows, width, height, self.across)
+        return made.resolve_scale(x="independent") if self.own_scale else made
 
     def _said(self, row: dict[Hashable, Any]) -> str:
         value, low, high = (float(str(row[name])) for name in ("value", "low", "high"))
@@ -188,7 +193,10 @@ class Tornado:
             f"{row['category']}, {row['series']}: {_written(row['value'], share=False)}"
             for row in long.to_dict(orient="records")
         ]
-        bars = alt.Chart(long).mark_bar(height=16)
+        # Where both ends lie on one side of the base, one bar would hide part of the other.
+        crossing = ((rows["low"] - self.base) * (rows["high"] - self.base) > 0).any()
+        side = {"yOffset": alt.YOffset("series:N", sort=[self.low_title, self.high_title])} if crossing else {}
+        bars = alt.Chart(long).mark_bar(height=9 if crossing else 16)
         values = alt.X(
             "value:Q", axis=value_axis(self.title, width), scale=alt.Scale(zero=False), title=self.title or ""
         )
@@ -196,6 +204,7 @@ class Tornado:
             y=_categories(rows, width),
             x=values,
             x2="base:Q",
+            **side,
             color=colour([self.low_title, self.high_title], (), width),
             description=alt.Description("said:N"),
         )

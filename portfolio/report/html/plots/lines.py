@@ -47,7 +47,8 @@ class Lines:
         rows = frame(data, names | {"panel": self.panel})
         series = order_of(rows["series"])
         direct = not self.panel and not self.step and len(series) > 1
-        axis = alt.Axis(title=self.x_title or None, format="d" if self.years else ",~f", tickCount=6, tickMinStep=1)
+        ticks = {"format": "d", "tickMinStep": 1} if self.years else {"format": ",~f"}
+        axis = alt.Axis(title=self.x_title or None, tickCount=6, **ticks)
         spread = alt.Scale(nice=not self.years, zero=not self.years)
         x = alt.X("x:Q", axis=axis, scale=spread)
         y = alt.Y("y:Q", axis=value_axis("", width, share=self.share), title="")

@@ -12,6 +12,8 @@ from portfolio.report.html.theme import tone
 
 CELL = 28
 """Height of a row in pixels."""
+LETTER = 6.5
+"""Width of a letter in pixels, about."""
 STRONGEST = 0.6
 """Part of full colour of the strongest cell: its text stays readable, in the dark too."""
 
@@ -38,7 +40,10 @@ class Matrix:
         across, down = order_of(rows["column"]), order_of(rows["category"])
         axis = alt.Axis(title=None, labelLimit=limit(width), domain=False)
         place_y = alt.Y("category:N", sort=down, axis=axis, scale=alt.Scale(padding=0.06))
-        top = alt.Axis(title=self.title or None, orient="top", domain=False, labelAngle=0, labelLimit=110)
+        # Headings stand where they would run into each other.
+        lying = max(map(len, across), default=0) * LETTER < 0.7 * width / max(len(across), 1)
+        angle = {"labelAngle": 0} if lying else {"labelAngle": -90, "labelAlign": "left", "labelBaseline": "middle"}
+        top = alt.Axis(title=self.title or None, orient="top", domain=False, labelLimit=110, **angle)
         place_x = alt.X("column:N", sort=across, axis=top, scale=alt.Scale(padding=0.04))
         solid = alt.Scale(domain=[0, 1], range=[0.04, STRONGEST])
         cells = alt.Chart(rows).mark_rect(fill=tone("c1"), stroke=tone("rule"), strokeWidth=0.8, cornerRadius=2)

@@ -1,0 +1,1 @@
+"""Pages of studies of tidy tables, by kind: each reads the tables of its kind and says which charts they make."""
