@@ -14,7 +14,6 @@ from portfolio.report.errors import RunError, UsageError
 from portfolio.report.evaluation import Evaluation
 from portfolio.report.folder import OutputError
 from portfolio.report.foresight import Foresight
-from portfolio.report.headline import build_headline, caveats
 from portfolio.report.made import Report, make_report
 from portfolio.report.pressure import PricePressure
 from portfolio.report.regret import Regret

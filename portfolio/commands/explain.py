@@ -43,9 +43,9 @@ def explain(
 
     \b
     portfolio explain results/RUN LYN_HRE
-    portfolio explain results/RUN NOL_NOR --move capex --move price
+    portfolio explain results/RUN ARU_NOL --move capex --move price
     portfolio explain results/RUN --frequency --batches 20 --scenarios 100
-    portfolio explain results/RUN NOL_NOR --no-rules --json | jq .verdict
+    portfolio explain results/RUN ARU_NOL --no-rules --json | jq .verdict
 
     The best portfolios with it and without it: what the project is worth, which others enter or make room, which rule
     alone keeps it out, how far its capex is from where it enters or leaves. Nothing is claimed that the solver's

@@ -79,6 +79,11 @@ def _opinions(found: Regret) -> Table:
 
 def _choice(found: Regret) -> Text:
     t = found.table
+    if len(found.candidates) == 1:
+        return Text(
+            "Every search ended at the same portfolio, so there is nothing to compare: more quantiles, groups or a "
+            "smaller gap would show whether another is better under some opinion.\n"
+        )
     rows = records(found.candidate_table)
     least = rows[t.minmax]
     parts = [

@@ -11,13 +11,15 @@ from typing import Any
 import pandas as pd
 
 from portfolio.case.records import Case
-from portfolio.evaluation.measures import WITH
+from portfolio.evaluation.measures import WITH, WITHOUT
 from portfolio.report.evaluation import finite
 from portfolio.report.folder import write_csv, write_json, write_whole
 from portfolio.report.headline import records
 from portfolio.report.pages import write_report
 from portfolio.report.run import versions
 
+NOISE = 1e-6
+"""Relative difference that counts as none."""
 TABLES = ("alone", "on_top", "places", "suppliers")
 """Tables of a stress test."""
 
@@ -79,6 +81,13 @@ class Stress:
         rows = self.worst.loc[(self.worst["kind"] == "n-1") & (self.worst["world"] == WITH)]
         return None if rows.empty else records(rows.nlargest(1, "weighted"))[0]
 
+    @property
+    def worse_with_fund(self) -> list[dict[str, Any]]:
+        """Rows of ``alone`` in whose trial the weighted shortfall is larger with the fund than without it."""
+        keys = ["stress", "start_year"]
+        both = self.alone.pivot_table(index=keys, columns="world", values="weighted", sort=False)
+        return records(both.loc[both[WITH] > both[WITHOUT] * (1.0 + NOISE)].reset_index())
+
     def summary(self) -> dict[str, Any]:
         """What ``--json`` prints and ``stress.json`` holds: sample, worst start years, events on top."""
         return {
@@ -91,6 +100,7 @@ class Stress:
             "alone": records(self.worst.drop(columns="worst")),
             "on_top": finite(records(self.on_top)),
             "worst_loss": self.worst_loss,
+            "worse_with_fund": self.worse_with_fund,
             "suppliers": records(self.suppliers),
             "stress": None if self.path is None else str(self.path),
         }

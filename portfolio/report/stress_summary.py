@@ -85,6 +85,13 @@ def _notes(found: Stress) -> Group:
     if worst is not None:
         short = f"{number(worst['tonnes'])} t short over the horizon, {number(worst['added_tonnes'])} t of them by it"
         notes.insert(0, f"Worst loss with the fund: {worst['stress']} in {worst['start_year']}, {short}.")
+    worse = [f"{w['stress']} in {w['start_year']}" for w in found.worse_with_fund]
+    if worse:
+        notes.append(
+            f"With the fund the whole weighted shortfall is larger in {len(worse)} of the trials alone, such as "
+            f"{worse[0]}: see alone.csv. One reason may be that what is committed to later windows counts as closing "
+            "then, though it might have closed unaided before."
+        )
     grid = Table.grid(padding=(0, 1))
     for note in notes:
         grid.add_row("  -", Text(note))

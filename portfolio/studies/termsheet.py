@@ -254,6 +254,10 @@ def _caveats(
         "A split has to hold (2) to (8) for the project alone, feed (4c) left out: other commitments may use the "
         "budgets.",
     ]
+    notes.append(
+        "Every offer is tried at its least strike: a higher one lets lenders lend more, and might need less public "
+        "money."
+    )
     if best is None:
         notes.append("No offer tried closes the project and keeps it alive as asked: see the column why.")
     elif not best["works"]:
