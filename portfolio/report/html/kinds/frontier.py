@@ -10,7 +10,7 @@ import pandas as pd
 from portfolio.report.html.page import Block, Chart, Column, Fact, Facts, Page, Section, signed, year
 from portfolio.report.html.plots import Frontier, Intervals, Matrix
 from portfolio.report.html.study import study_page
-from portfolio.report.html.tidy import StudyFolder, shown
+from portfolio.report.html.tidy import StudyFolder, shown, text_of
 from portfolio.report.words import number, percent
 
 
@@ -159,7 +159,7 @@ def _steps(found: StudyFolder, rows: pd.DataFrame) -> tuple[Block, ...]:
 
 def _supported(rows: pd.DataFrame) -> Chart:
     """Which projects are supported at which point."""
-    held = {str(r["label"]): set(str(r["supported"]).split()) for r in rows.fillna("").to_dict(orient="records")}
+    held = dict(zip(rows["label"], (set(text.split()) for text in text_of(rows["supported"])), strict=True))
     projects = sorted(set().union(*held.values()), key=lambda p: (-sum(p in some for some in held.values()), p))
     cells = [
         {"project": p, "point": label, "in": 0.75 * (p in some), "text": "●" if p in some else ""}
