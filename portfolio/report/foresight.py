@@ -15,6 +15,7 @@ from portfolio.evaluation.measures import WITH, WITHOUT
 from portfolio.report.evaluation import finite
 from portfolio.report.folder import write_csv, write_json, write_whole
 from portfolio.report.headline import records
+from portfolio.report.pages import write_report
 from portfolio.report.run import versions
 
 FORESIGHT, GREEDY = "foresight", "greedy"
@@ -128,11 +129,13 @@ def write_foresight(found: Foresight, target: Path) -> Foresight:
         record = found.summary()
         record.pop("foresight")
         record |= {
+            "title": found.case.settings.case.title,
             "made": datetime.now(UTC).isoformat(timespec="seconds"),
             "seconds": {name: round(value, 3) for name, value in found.seconds.items()},
             "versions": versions(),
         }
         write_json(record, folder / "foresight.json")
+        write_report(folder)
 
     write_whole(target, fill)
     return replace(found, path=target)

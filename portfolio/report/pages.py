@@ -24,6 +24,7 @@ BUILDERS = {
     "sampling.json": "portfolio.report.html.sampling_page:sampling_page",
     "compared_runs.json": "portfolio.report.html.compared_runs_page:compared_runs_page",
     "regret.json": "portfolio.report.html.regret_page:regret_page",
+    "foresight.json": "portfolio.report.html.foresight_page:foresight_page",
     "pressure.json": "portfolio.report.html.pressure_page:pressure_page",
     "study.json": "portfolio.report.html.found_page:found_page",
 }

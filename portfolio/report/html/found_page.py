@@ -16,6 +16,7 @@ KINDS = {
     "alternatives": "portfolio.report.html.kinds.alternatives:alternatives_page",
     "compare": "portfolio.report.html.kinds.compare:compare_page",
     "explain": "portfolio.report.html.kinds.explain:explain_page",
+    "frequency": "portfolio.report.html.kinds.frequency:frequency_page",
     "frontier": "portfolio.report.html.kinds.frontier:frontier_page",
     "sweep": "portfolio.report.html.kinds.sweep:sweep_page",
     "termsheet": "portfolio.report.html.kinds.termsheet:termsheet_page",
