@@ -16,15 +16,17 @@ from portfolio.report.words import count, number, percent
 
 RECORD = "foresight.json"
 OPTIMISM = "optimism"
-RELEASES = {"foresight": "shortfall with foresight", "greedy": "shortfall without"}
-WAYS = {"shortfall_foresight_t": RELEASES["foresight"], "shortfall_greedy_t": RELEASES["greedy"]}
+RELEASES = {"foresight": "with foresight", "greedy": "greedy"}
+BOTH = "both worlds, paired"
+"""World of a figure that is a difference of the worlds."""
+WAYS = ("shortfall_foresight_t", "shortfall_greedy_t")
 
 
 def foresight_page(folder: Path) -> Page:
     """Return the page of the folder."""
     record = read_record(folder, RECORD)
     figures = read_table(folder / "figures.csv")
-    figures["in"] = figures["world"].map(WORLDS)
+    figures["in"] = figures["world"].map(WORLDS).fillna(BOTH)
     figures["note"] = text_of(figures["note"])
     about = f"On {count(record['scenarios'], 'fresh scenario')} (seed {record['seed']}), the same for both releases."
     flattered = figures.loc[figures["release"] == OPTIMISM]
@@ -48,6 +50,12 @@ def _facts(record: dict[str, Any], flattered: pd.DataFrame) -> Facts:
     )
 
 
+def _short(figures: pd.Series) -> pd.Series:
+    """Names that fit beside a chart on a telephone."""
+    brief = figures.replace({"mean weighted shortfall": "mean", "what the fund takes off the mean": "fund's reduction"})
+    return brief.str.removesuffix(" of weighted shortfall")
+
+
 def _columns() -> tuple[Column, ...]:
     return (
         Column("figure", "Figure"),
@@ -63,56 +71,59 @@ def _columns() -> tuple[Column, ...]:
 
 def _optimism(rows: pd.DataFrame, record: dict[str, Any]) -> Chart:
     said = "; ".join(f"{r['figure']}, {r['in']} {signed(r['estimate'])}" for r in rows.to_dict(orient="records"))
-    flagged = rows.assign(label=rows["figure"] + rows["reliable"].map({0: " *", 1: ""}))
+    flagged = rows.assign(label=_short(rows["figure"]) + rows["reliable"].map({0: " *", 1: ""}))
     return Chart(
         name="optimism",
-        title="Shortfall hidden by foresight, at most",
-        unit=f"Weighted shortfall with greedy release less that with foresight, paired, "
-        f"{percent(float(record['level']))} intervals; * not to be relied on",
+        title="How much better foresight makes it look, at most",
+        unit="Weighted shortfall hidden, and too much of what the fund takes off it: release with foresight against "
+        f"greedy release, paired, {percent(float(record['level']))} intervals; * not to be relied on",
         alt=f"Dots with intervals: {said}.",
         data=flagged,
         columns=_columns(),
-        plot=Intervals(
-            "label", "estimate", "low", "high", series="in", muted=(BEFORE,), title="weighted shortfall hidden"
-        ),
+        plot=Intervals("label", "estimate", "low", "high", series="in", muted=(BEFORE, BOTH), title="weighted tonnes"),
     )
 
 
 def _levels(figures: pd.DataFrame, record: dict[str, Any]) -> Chart:
     rows = figures.loc[figures["release"] != OPTIMISM].copy()
-    rows["label"] = rows["figure"] + ", " + rows["in"]
+    own = rows["world"].isin(list(WORLDS))
+    rows["label"] = _short(rows["figure"]) + (", " + rows["in"]).where(own, "")
     rows["how"] = rows["release"].map(RELEASES)
     said = "; ".join(f"{r['label']}, {r['how']} {number(r['estimate'])}" for r in rows.to_dict(orient="records"))
     return Chart(
         name="levels",
-        title="Shortfall with foresight and without",
-        unit=f"Weighted shortfall, with {percent(float(record['level']))} intervals of each alone",
+        title="Figures with foresight and without",
+        unit=f"Weighted tonnes, with {percent(float(record['level']))} intervals of each alone",
         alt=f"Dots with intervals: {said}.",
         data=rows,
         columns=_columns(),
-        plot=Intervals("label", "estimate", "low", "high", series="how", title="weighted shortfall"),
+        plot=Intervals("label", "estimate", "low", "high", series="how", title="weighted tonnes"),
     )
 
 
 def _years(folder: Path) -> tuple[Chart, ...]:
+    """What greedy release leaves more in each year; later years pay for earlier ones, so that it may be less."""
     rows = read_table(folder / "years.csv")
     if rows.empty:
         return ()
     sums = rows.groupby(["world", "year"], sort=False)[list(WAYS)].sum().reset_index()
-    long = sums.melt(["world", "year"], list(WAYS), "way", "shortfall_t")
-    long = long.assign(way=long["way"].map(WAYS), panel=long["world"].map(WORLDS)).sort_values(["panel", "year"])
+    more = sums["shortfall_greedy_t"] - sums["shortfall_foresight_t"]
+    sums = sums.assign(more_t=more, words=sums["world"].map(WORLDS))
+    worst = sums.iloc[int(sums["more_t"].to_numpy().argmax())]
     chart = Chart(
         name="years",
-        title="Shortfall over the years",
-        unit="Mean shortfall, t/y, all regions, stages and materials",
-        alt="Lines over the years with foresight and without, for the world without the fund and with it.",
-        data=pd.DataFrame(long),
+        title="What is short without foresight, year by year",
+        unit="Mean shortfall with greedy release less that with foresight, t/y, all regions, stages and materials",
+        alt=f"Lines over the years for both worlds; the most is {number(worst['more_t'])} t in {worst['year']:.0f}, "
+        f"{worst['words']}.",
+        data=sums,
         columns=(
-            Column("panel", "World"),
+            Column("words", "World"),
             Column("year", "Year", year),
-            Column("way", "Release"),
-            Column("shortfall_t", "Shortfall, t/y", number),
+            Column("shortfall_foresight_t", "With foresight, t/y", number),
+            Column("shortfall_greedy_t", "Greedy, t/y", number),
+            Column("more_t", "Difference, t/y", signed),
         ),
-        plot=Lines("year", "shortfall_t", "way", panel="panel"),
+        plot=Lines("year", "more_t", "words", muted=(BEFORE,)),
     )
     return (chart,)

@@ -163,10 +163,28 @@ class TestWhatPagesSay:
         gain = points["fresh_objective"]["nobody"] - points["fresh_objective"]["EUF + JPF"]
         assert values.sum() == pytest.approx(gain)
 
-    def test_money_under_pressure_leaves_balances_out(self, studies: dict[str, Path]) -> None:
-        data = charts(page_of(studies["pressure"]))["money"].data
-        flows = pd.read_csv(studies["pressure"] / "flows.csv").query("line != 'balance'")
+    def test_money_under_pressure_leaves_balances_out(self, studies: dict[str, Path], tmp_path: Path) -> None:
+        shutil.copytree(studies["pressure"], tmp_path / "out")
+        flows = pd.read_csv(tmp_path / "out" / "flows.csv")
+        owed = flows.head(1).assign(line="balance", usd_m=1000.0)
+        pd.concat([flows, owed]).to_csv(tmp_path / "out" / "flows.csv", index=False)
+        data = charts(page_of(tmp_path / "out"))["money"].data
         assert data["base"].sum() == pytest.approx(flows.loc[flows["prices"] == "base", "usd_m"].sum())
+
+    def test_foresight_year_by_year(self, studies: dict[str, Path]) -> None:
+        data = charts(page_of(studies["foresight"]))["years"].data
+        years = pd.read_csv(studies["foresight"] / "years.csv")
+        for world in ("without", "with"):
+            own = years.loc[years["world"] == world]
+            expected = own["shortfall_greedy_t"].sum() - own["shortfall_foresight_t"].sum()
+            assert data.loc[data["world"] == world, "more_t"].sum() == pytest.approx(expected)
+
+    def test_frequencies_are_counts_of_the_samples(self, studies: dict[str, Path]) -> None:
+        data = charts(page_of(studies["frequency"]))["frequency"].data.set_index("project")
+        samples = pd.read_csv(studies["frequency"] / "samples.csv")["projects"].fillna("").str.split("; ")
+        for project in ("MINE", "SEPAR", "INTEG"):
+            share = sum(project in held for held in samples) / len(samples)
+            assert (data["share"][project] if project in data.index else 0.0) == pytest.approx(share)
 
     def test_distances_are_those_of_the_judged_rows(self, studies: dict[str, Path]) -> None:
         data = charts(page_of(studies["sampling"]))["distances"].data
