@@ -120,6 +120,9 @@ def first_stage_rows(lp: Program, i: Any) -> None:
     _money(lp, i)
     for p in i.must:
         lp.eq("8", (1.0, _sum("select", [o for o in i.options if o[0] == p])), (-1.0, {ONE: 1.0}))
+    if i.outside:
+        lp.le("8b", (1.0, _sum("share", [s for s in i.shares if s[0] in i.outside])))
+        lp.le("8b", (1.0, _sum("purchase", [k for k in i.purchases if k[0] in i.outside])))
     for p in i.never:
         lp.eq("8", (1.0, _sum("select", [o for o in i.options if o[0] == p])))
 

@@ -63,9 +63,9 @@ def termsheet(ctx: click.Context, /, run: Path, project: str, out: Path | None, 
     """Find the least terms that close PROJECT and keep it alive.
 
     \b
-    portfolio termsheet results/RUN nolans
-    portfolio termsheet results/RUN nolans --survival 0.95 --until 2040 --least strike
-    portfolio termsheet results/RUN nolans --share 0 --share 0.5 --term 10
+    portfolio termsheet results/RUN ARU_NOL
+    portfolio termsheet results/RUN ARU_NOL --survival 0.95 --least strike
+    portfolio termsheet results/RUN ARU_NOL --share 0 --share 0.5 --term 10
 
     For every kind of private debt, share and length of contract: the least strike with which the plant, simulated on
     fresh scenarios, stays alive as asked; the public money that is left to give; who may give it; the cash calls and

@@ -425,6 +425,7 @@ VARIATIONS: dict[str, Callable[[], Instance]] = {
     "partly available": lambda: half_available(with_transfers(tiny_instance())),
     "must support": lambda: tiny_instance(must=frozenset({"mine"})),
     "may not support": lambda: tiny_instance(never=frozenset({"plant"})),
+    "a member outside": lambda: tiny_instance(outside=frozenset({tiny_instance().members[0]})),
     "benchmarks": lambda: with_benchmarks(tiny_instance(), names=("extraction",)),
     "benchmarks penalised": lambda: with_benchmarks(tiny_instance(), penalty=2.0),
     "payouts in the tail": lambda: with_payout_limit(rich(tiny_instance(ALL_KINDS)), 12.0),

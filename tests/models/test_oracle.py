@@ -117,6 +117,7 @@ WITNESS = {
     "7c": "payouts in the tail",
     "8": "concentration",
     "8a": "benchmarks",
+    "8b": "a member outside",
     "9": "plain",
     "10": "plain",
     "12": "stock",
