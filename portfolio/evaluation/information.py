@@ -127,8 +127,10 @@ class Clusters:
             return Clusters(method, kept, mean, scale, _centres(data, count, seed), nothing[0], np.zeros(0))
         axis = np.linalg.svd(data, full_matrices=False)[2][0]
         axis = axis * np.sign(axis[np.abs(axis).argmax()])
-        edges = np.quantile(data @ axis, np.arange(1, count) / count)
-        return Clusters(method, kept, mean, scale, nothing, axis, np.unique(edges))
+        edges = np.unique(np.quantile(data @ axis, np.arange(1, count) / count))
+        # Only classes that hold scenarios: where many are equal, there may be none below the first edge.
+        held = np.unique(np.searchsorted(edges, data @ axis, side="right"))
+        return Clusters(method, kept, mean, scale, nothing, axis, edges[held[1:] - 1])
 
     @property
     def count(self) -> int:

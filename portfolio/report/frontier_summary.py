@@ -128,7 +128,9 @@ def _worth(row: dict[str, Any]) -> str:
 
 def _target(goal: dict[str, Any]) -> Text:
     head = f"Cheapest budget for a weighted shortfall of at most {number(goal['shortfall_at_most'])} in the sample: "
-    below = f"proven impossible with {number(goal['impossible_budget_usd_m'])} (scale {goal['impossible_at']:.3g})"
+    below = "with how much it is impossible is not proven"
+    if goal["impossible_at"] is not None:
+        below = f"proven impossible with {number(goal['impossible_budget_usd_m'])} (scale {goal['impossible_at']:.3g})"
     if goal["reached_at"] is None:
         return Text(f"{head}not reached; {below}.\n")
     seen = goal["fresh_weighted"]

@@ -141,7 +141,10 @@ class _Work:
             return found
         mine = self._as_answer(saved, found)
         polished = self._cheapest(mine.supported, "run")
-        return polished if polished.objective < mine.objective else mine
+        if polished.objective >= mine.objective:
+            return mine
+        # Its own bound is of portfolios of the same projects alone.
+        return replace(polished, bound=min(mine.bound, polished.objective))
 
     def _as_answer(self, saved: SavedRun, found: Answer) -> Answer:
         assembly = prepared(self.case).assembly

@@ -220,7 +220,9 @@ class _Work:
         without, target = self._without(), self.ask.target or 0.0
         goal = (1.0 - target) * without if target < 1 else target
         most = self.ask.at[-1]
-        return cheapest(solve, goal, without, most, width=WIDTH * most, rounds=ROUNDS)
+        s = self.case.settings
+        idle = self.ask.member is None and not s.policy.must and not s.benchmarks.require
+        return cheapest(solve, goal, without if idle else None, most, width=WIDTH * most, rounds=ROUNDS)
 
     def _without(self) -> float:
         """Mean weighted shortfall without the fund in the sample, side costs included."""

@@ -154,7 +154,7 @@ def _goal(goal: Cheapest, budget: Callable[[float], float]) -> dict[str, Any]:
     return {
         "shortfall_at_most": goal.goal,
         "impossible_at": goal.impossible_at,
-        "impossible_budget_usd_m": budget(goal.impossible_at),
+        "impossible_budget_usd_m": None if goal.impossible_at is None else budget(goal.impossible_at),
         "reached_at": reached,
         "reached_budget_usd_m": None if reached is None else budget(reached),
         "supported": [] if found is None else sorted(found.supported),

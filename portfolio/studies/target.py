@@ -37,8 +37,8 @@ class Cheapest:
     ----------
     goal : float
         Most mean weighted shortfall, side costs of the recourse included, in the sample.
-    impossible_at : float
-        Largest scale at which a bound proves the goal out of reach; 0 with the world without the fund as its proof.
+    impossible_at : float or None
+        Largest scale at which a bound proves the goal out of reach; None where none does.
     reached_at : float or None
         Smallest scale at which a portfolio reaches it; None where none was found.
     tries : tuple of Try
@@ -46,7 +46,7 @@ class Cheapest:
     """
 
     goal: float
-    impossible_at: float
+    impossible_at: float | None
     reached_at: float | None
     tries: tuple[Try, ...]
 
@@ -64,7 +64,7 @@ def verdict(answer: Answer, goal: float) -> Verdict:
 
 
 def cheapest(
-    solve: Callable[[float], Answer], goal: float, without: float, most: float, *, width: float, rounds: int
+    solve: Callable[[float], Answer], goal: float, without: float | None, most: float, *, width: float, rounds: int
 ) -> Cheapest:
     """Find the least scale of the budgets at which the optimum is at most a goal.
 
@@ -75,8 +75,11 @@ def cheapest(
     ----------
     solve : callable
         Solves a scale for the mean weighted shortfall alone.
-    goal, without : float
-        The goal, and what there is without the fund.
+    goal : float
+        The goal.
+    without : float or None
+        The optimum at scale 0, where that is the world without the fund; None where it is not (others have budgets, or
+        something has to be supported): scale 0 is then tried like any other.
     most : float
         Largest scale to try, the first one.
     width : float
@@ -84,28 +87,31 @@ def cheapest(
     rounds : int
         Most scales to try.
     """
-    if without <= goal:
-        return Cheapest(goal, 0.0, 0.0, ())
+    if without is not None and without <= goal:
+        return Cheapest(goal, None, 0.0, ())
     tries: list[Try] = []
     scale: float | None = most
     while scale is not None and len(tries) < rounds:
         answer = solve(scale)
         tries.append(Try(scale, answer, verdict(answer, goal)))
         scale = following(tries, width)
+        if len(tries) == 1 and scale is not None and without is None:
+            scale = 0.0
     impossible, reached = _limits(tries)
-    return Cheapest(goal, impossible, reached, tuple(tries))
+    return Cheapest(goal, 0.0 if impossible is None and without is not None else impossible, reached, tuple(tries))
 
 
-def _limits(tries: Sequence[Try]) -> tuple[float, float | None]:
-    impossible = max((t.scale for t in tries if t.verdict is Verdict.IMPOSSIBLE), default=0.0)
+def _limits(tries: Sequence[Try]) -> tuple[float | None, float | None]:
+    impossible = max((t.scale for t in tries if t.verdict is Verdict.IMPOSSIBLE), default=None)
     return impossible, min((t.scale for t in tries if t.verdict is Verdict.REACHED), default=None)
 
 
 def following(tries: Sequence[Try], width: float) -> float | None:
     """Return the scale to try next: the middle of the widest part between verdicts; None where all are narrow."""
-    below, above = _limits(tries)
+    impossible, above = _limits(tries)
     if above is None:
         return None
+    below = impossible or 0.0
     open_scales = [t.scale for t in tries if t.verdict is Verdict.UNDECIDED and below < t.scale < above]
     parts = [(below, above)] if not open_scales else [(below, min(open_scales)), (max(open_scales), above)]
     low, high = max(parts, key=lambda part: part[1] - part[0])

@@ -48,7 +48,7 @@ def adaptive(name: str, answers: Mapping[str, Answer], shares: Array, labels: In
     found = {c: answers[f"{name}-{c}"] for c in range(shares.size) if f"{name}-{c}" in answers}
     if any(a.decision is None for a in found.values()):
         return Policy(name, np.inf, 0.0, None)
-    costs = np.zeros(labels.size)
+    costs = np.full(labels.size, np.nan)
     for c, a in found.items():
         mine = labels == c
         costs[mine] = paid(a, weights)[mine]

@@ -91,6 +91,13 @@ class TestClusters:
         values, _ = self.blobs()
         assert np.bincount(Clusters.of(known(values), 3, "quantile").assign(known(values))).tolist() == [30, 30, 30]
 
+    def test_no_quantile_class_is_empty(self) -> None:
+        """Most scenarios equal, a fresh one below all of them: it belongs to a class that has a plan."""
+        values = np.array([[0.0]] * 20 + [[1.0]] * 4)
+        rule = Clusters.of(known(values), 3, "quantile")
+        assert sorted(set(rule.assign(known(values)))) == list(range(rule.count))
+        assert rule.assign(known(np.array([[-1.0], [-1e-15], [2.0]]))).max() < rule.count
+
     def test_nothing_known_is_one_cluster(self) -> None:
         rule = Clusters.of(known(np.ones((10, 2))), 3)
         assert rule.count == 1

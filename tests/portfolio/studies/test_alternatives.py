@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import cache
 from itertools import combinations
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pandas as pd
@@ -19,9 +20,11 @@ from portfolio.report.headline import records
 from portfolio.report.run import Run
 from portfolio.report.study import Study
 from portfolio.studies import rounds
-from portfolio.studies.alternatives import alternatives
+from portfolio.studies.alternatives import _Work, alternatives
+from portfolio.studies.points import Point
 from portfolio.studies.solving import Prepared
 from portfolio.studies.support import Side, Support, Verdict
+from tests.portfolio.studies.answers import answer
 from tests.portfolio.studies.cases import several_case
 
 PROJECTS = ("mine", "north", "plant", "south")
@@ -114,6 +117,18 @@ def test_nothing_is_claimed_where_nothing_is_proven() -> None:
     assert Verdict("p", Side(never, never), Side(100.0, 90.0)).support(101.0) is Support.NONE
     assert Verdict("p", open_, Side(100.0, 90.0)).support(101.0) is Support.UNDECIDED
     assert Verdict("p", Side(101.0, 90.0), Side(100.0, 90.0)).support(101.0) is Support.SOME
+
+
+def test_the_bound_of_the_polished_run_is_that_of_all_portfolios(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run better than the search, made better still with its projects: 94 bounds these projects alone."""
+    made = {"run": answer("run", objective=95.0, bound=94.0), "found": answer("best", objective=100.0, bound=80.0)}
+    case = several_case()
+    saved = SimpleNamespace(case=case, objective=97.0)
+    work = _Work(SimpleNamespace(solve=lambda _: [made["found"]]), case, Point("best", case))  # type: ignore[arg-type]
+    monkeypatch.setattr(_Work, "_as_answer", lambda *_: answer("run", objective=97.0, bound=82.0))
+    monkeypatch.setattr(_Work, "_cheapest", lambda *_: made["run"])
+    best = work.best(saved)  # type: ignore[arg-type]
+    assert (best.objective, best.bound) == (95.0, 82.0)
 
 
 def test_a_portfolio_that_is_not_worth_what_was_said_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
