@@ -32,7 +32,7 @@ def test_it_prints_and_writes(solved: Path, tmp_path: Path) -> None:
     assert said.exit_code == 0, said.output
     assert "Projects in all, some or none of them" in said.stdout
     assert max(map(len, said.stdout.rstrip().splitlines()[:-1])) <= 100
-    names = {"alternatives.csv", "projects.csv", "distances.csv", "commitments.csv", "study.json"}
+    names = {"alternatives.csv", "projects.csv", "distances.csv", "commitments.csv", "study.json", "report.html"}
     assert {p.name for p in out.iterdir()} == names
     record = json.loads((out / "study.json").read_text())
     assert record["within"] == 0.05

@@ -47,5 +47,7 @@ def test_frequency(solved: Path, tmp_path: Path) -> None:
     said = run(str(solved), "--frequency", "--batches", "2", "--gap", "0", "--out", str(tmp_path / "often"))
     assert said.exit_code == 0, said.output
     assert "2 fresh samples" in said.stdout
-    assert {p.name for p in (tmp_path / "often").iterdir()} == {"samples.csv", "frequency.csv", "study.json"}
+    assert {p.name for p in (tmp_path / "often").iterdir()} == {
+        "samples.csv", "frequency.csv", "study.json", "report.html",
+    }  # fmt: skip
     assert run(str(solved)).exit_code == 2

@@ -193,7 +193,7 @@ class TestWork:
         assert done.count("coalition-10") == 1
         assert made.tables["shapley"].equals(found.tables["shapley"])
         assert sorted(p.name for p in (tmp_path / "out").iterdir()) == sorted(
-            [*(f"{name}.csv" for name in made.tables), "study.json"]
+            [*(f"{name}.csv" for name in made.tables), "study.json", "report.html"]
         )
         assert not (tmp_path / "out.pieces").exists()
 

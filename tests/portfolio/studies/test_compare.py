@@ -152,7 +152,8 @@ def test_goes_on_where_it_was_killed(tmp_path: Path, monkeypatch: pytest.MonkeyP
     same(found, risky)
     assert sorted(p.name for p in tmp_path.iterdir()) == ["study"]
     assert sorted(p.name for p in (tmp_path / "study").iterdir()) == [
-        "funded.csv", "members.csv", "mixes.csv", "pairs.csv", "projects.csv", "study.json",
+        "funded.csv", "members.csv", "mixes.csv", "pairs.csv", "projects.csv", "report.html",
+        "study.json",
     ]  # fmt: skip
 
 

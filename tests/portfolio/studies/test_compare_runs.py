@@ -191,7 +191,8 @@ def test_the_folder_and_the_command(home: Path, tmp_path: Path, monkeypatch: pyt
     assert (found.exit_code, found.stderr) == (0, "")
     said = json.loads(found.stdout)
     assert said["runs"] == ["base", "less", "seed"]
-    assert {p.name for p in (tmp_path / "abc").iterdir()} == {f"{t}.csv" for t in TABLES} | {"compared_runs.json"}
+    written = {f"{t}.csv" for t in TABLES} | {"compared_runs.json", "report.html"}
+    assert {p.name for p in (tmp_path / "abc").iterdir()} == written
     assert len(pd.read_csv(tmp_path / "abc" / "inputs.csv")) == len(said["inputs"]) == 4
     assert write_workbook(tmp_path / "abc", tmp_path / "abc.xlsx")[0] == "summary"
     plain = CliRunner().invoke(main, ["compare-runs", *runs])

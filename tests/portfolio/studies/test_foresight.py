@@ -136,7 +136,7 @@ def test_chunks_and_threads_change_nothing(run: api.Run, found: api.Foresight, m
 def test_folder_and_summary(run: api.Run, tmp_path: Path) -> None:
     written = portfolio.foresight(run, scenarios=20, out=tmp_path / "out")
     assert {p.name for p in (tmp_path / "out").iterdir()} == {
-        "foresight.json", "figures.csv", "years.csv", "scenarios.parquet",
+        "foresight.json", "figures.csv", "years.csv", "scenarios.parquet", "report.html",
     }  # fmt: skip
     record = json.loads((tmp_path / "out" / "foresight.json").read_text())
     rows = pd.read_parquet(tmp_path / "out" / "scenarios.parquet")

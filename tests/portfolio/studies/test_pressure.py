@@ -146,7 +146,7 @@ def test_elasticity_never_raises_the_output_of_a_merchant_plant(run: api.Run, pr
 def test_folder_and_summary(run: api.Run, tmp_path: Path) -> None:
     written = api.pressure(run, scenarios=20, out=tmp_path / "out")
     assert {p.name for p in (tmp_path / "out").iterdir()} == {
-        "pressure.json", "figures.csv", "projects.csv", "flows.csv", "prices.csv",
+        "pressure.json", "figures.csv", "projects.csv", "flows.csv", "prices.csv", "report.html",
     }  # fmt: skip
     record = json.loads((tmp_path / "out" / "pressure.json").read_text())
     net = written.flows.loc[written.flows["prices"] == PRESSED, "usd_m"].sum()

@@ -193,7 +193,11 @@ def test_going_on(run: api.Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     assert not pieces_of(target).exists()
     again = api.regret(run, **few)  # type: ignore[arg-type]
     assert written.matrix.equals(again.matrix)
-    assert {p.name for p in target.iterdir()} == {*(f"{name}.csv" for name in again.tables()), "regret.json"}
+    assert {p.name for p in target.iterdir()} == {
+        *(f"{name}.csv" for name in again.tables()),
+        "regret.json",
+        "report.html",
+    }
     record = json.loads((target / "regret.json").read_text())
     assert record["minmax_regret"] == again.summary()["minmax_regret"]
 

@@ -22,7 +22,7 @@ TINY = Path(__file__).resolve().parents[3] / "inputs" / "tiny"
 
 def test_of_a_case_folder(tmp_path: Path) -> None:
     found = api.sampling(TINY, scenarios=300, out=tmp_path / "out")
-    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["moments.csv", "sampling.json"]
+    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["moments.csv", "report.html", "sampling.json"]
     record = json.loads((tmp_path / "out" / "sampling.json").read_text(encoding="utf-8"))
     assert record["flagged"] == len(found.table.off) == 0
     assert len(record["moments"]) == len(found.moments)

@@ -121,6 +121,7 @@ def test_goes_on_from_pieces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fo
         "by_size.csv",
         "portfolios.csv",
         "projects.csv",
+        "report.html",
         "stability.json",
     ]
     assert written.portfolios.equals(found.portfolios)

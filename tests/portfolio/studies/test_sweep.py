@@ -246,7 +246,7 @@ class TestPoints:
         assert len([n for n in solved if not n.startswith("at-")]) == 5
         assert not pieces_of(out).exists()
         assert sorted(p.name for p in out.iterdir()) == [
-            "charges.csv", "design.csv", "points.csv", "study.json", "switches.csv",
+            "charges.csv", "design.csv", "points.csv", "report.html", "study.json", "switches.csv",
         ]  # fmt: skip
 
 
