@@ -8,7 +8,8 @@ from typing import Any
 
 import click
 
-from portfolio.commands.study import answer, study_options
+from portfolio.commands.study import study_options
+from portfolio.commands.work import answer, folder_for
 
 
 @click.command()
@@ -33,7 +34,7 @@ from portfolio.commands.study import answer, study_options
     help="Random orders of arrival where there are more members.",
 )
 @click.option("--set", "overrides", multiple=True, metavar="NAME=VALUE", help="As for solve.")
-@study_options
+@study_options("CASE-alliance")
 @click.pass_context
 def alliance(ctx: click.Context, /, case: Path, out: Path | None, as_json: bool, **options: Any) -> None:
     """Measure what the members of CASE gain by a joint fund.
@@ -53,4 +54,4 @@ def alliance(ctx: click.Context, /, case: Path, out: Path | None, as_json: bool,
     from portfolio import api
     from portfolio.report.alliance_summary import summary
 
-    answer(ctx, case, "alliance", out, as_json, partial(api.alliance, case, **options), summary)
+    answer(ctx, out or folder_for(case, "alliance"), as_json, partial(api.alliance, case, **options), summary)

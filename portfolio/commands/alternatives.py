@@ -8,7 +8,8 @@ from typing import Any
 
 import click
 
-from portfolio.commands.study import answer, set_gap, study_options
+from portfolio.commands.study import set_gap, study_options
+from portfolio.commands.work import answer, folder_for
 
 
 class Share(click.ParamType):  # type: ignore[type-arg,unused-ignore]
@@ -32,7 +33,7 @@ class Share(click.ParamType):  # type: ignore[type-arg,unused-ignore]
 @click.argument("run", type=click.Path(path_type=Path))
 @click.option("--within", type=Share(), default="1%", show_default=True, metavar="SHARE", help="Slack: 1% or 0.01.")
 @click.option("--count", type=click.IntRange(min=1), default=5, show_default=True, help="Portfolios to show.")
-@study_options
+@study_options("RUN-alternatives")
 @click.pass_context
 def alternatives(ctx: click.Context, /, run: Path, out: Path | None, as_json: bool, **options: Any) -> None:
     """Find portfolios nearly as good as that of RUN and unlike it.
@@ -52,7 +53,7 @@ def alternatives(ctx: click.Context, /, run: Path, out: Path | None, as_json: bo
     from portfolio.report.alternatives_summary import summary
 
     do = partial(api.alternatives, run, **options)
-    answer(ctx, run, "alternatives", out, as_json, do, summary)
+    answer(ctx, out or folder_for(run, "alternatives"), as_json, do, summary)
 
 
 set_gap(alternatives, None, "Gap of the best portfolio and of each alternative.  [default: a tenth of --within]")

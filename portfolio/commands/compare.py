@@ -8,7 +8,8 @@ from typing import Any
 
 import click
 
-from portfolio.commands.study import answer, study_options
+from portfolio.commands.study import study_options
+from portfolio.commands.work import answer, folder_for
 
 
 @click.command()
@@ -32,7 +33,7 @@ from portfolio.commands.study import answer, study_options
 @click.option(
     "--set", "overrides", multiple=True, metavar="NAME=VALUE", help="Use a value in place of the case's, for all mixes."
 )
-@study_options
+@study_options("CASE-compare")
 @click.pass_context
 def compare(ctx: click.Context, /, case: Path, out: Path | None, as_json: bool, **options: Any) -> None:
     """Compare what a fund reaches with different instrument mixes in CASE.
@@ -51,4 +52,4 @@ def compare(ctx: click.Context, /, case: Path, out: Path | None, as_json: bool, 
     from portfolio.report.compare_summary import summary
 
     do = partial(api.compare, case, **options)
-    answer(ctx, case, "compare", out, as_json, do, summary)
+    answer(ctx, out or folder_for(case, "compare"), as_json, do, summary)

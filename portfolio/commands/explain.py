@@ -8,7 +8,8 @@ from typing import Any
 
 import click
 
-from portfolio.commands.study import answer, set_gap, study_options
+from portfolio.commands.study import set_gap, study_options
+from portfolio.commands.work import answer, folder_for
 
 
 @click.command()
@@ -25,7 +26,7 @@ from portfolio.commands.study import answer, set_gap, study_options
 )
 @click.option("--frequency", is_flag=True, help="Instead: how often each project is chosen on fresh samples.")
 @click.option("--batches", type=click.IntRange(min=2), default=20, show_default=True, help="Samples for --frequency.")
-@study_options
+@study_options("RUN-explain-PROJECT")
 @click.pass_context
 def explain(
     ctx: click.Context,
@@ -60,14 +61,14 @@ def explain(
 
         own = {k: v for k, v in options.items() if k not in ("rules", "fresh", "seed")}
         count = partial(api.selection_frequency, run, batches=batches, **own)
-        answer(ctx, run, "frequency", out, as_json, count, frequency_summary)
+        answer(ctx, out or folder_for(run, "frequency"), as_json, count, frequency_summary)
         return
     if project is None:
         raise click.UsageError("give a PROJECT, or --frequency for all of them")
     from portfolio.report.explain_summary import summary
 
     do = partial(api.explain, run, project, moves=moves or ("capex",), **options)
-    answer(ctx, run, f"explain-{project}", out, as_json, do, summary)
+    answer(ctx, out or folder_for(run, f"explain-{project}"), as_json, do, summary)
 
 
 set_gap(explain, 0.002, "Gap at which to stop; differences below it stay open.")

@@ -8,7 +8,8 @@ from typing import Any
 
 import click
 
-from portfolio.commands.study import answer, study_options
+from portfolio.commands.study import study_options
+from portfolio.commands.work import answer, folder_for
 
 
 class Values(click.ParamType[tuple[float, ...]]):
@@ -76,7 +77,7 @@ def numbers(text: str) -> tuple[float, ...]:
 @click.option(
     "--set", "overrides", multiple=True, metavar="NAME=VALUE", help="Use a value in place of the case's, at all points."
 )
-@study_options
+@study_options("CASE-frontier")
 @click.pass_context
 def frontier(ctx: click.Context, /, case: Path, out: Path | None, as_json: bool, **options: Any) -> None:
     """Trade off budget, mean shortfall, its tail and public cost in CASE.
@@ -96,4 +97,4 @@ def frontier(ctx: click.Context, /, case: Path, out: Path | None, as_json: bool,
     from portfolio.report.frontier_summary import summary
 
     do = partial(api.frontier, case, **options)
-    answer(ctx, case, "frontier", out, as_json, do, summary)
+    answer(ctx, out or folder_for(case, "frontier"), as_json, do, summary)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import click
 
-from portfolio.commands.console import as_json_text, debug_option, render, say
-from portfolio.commands.work import INTERRUPTED, StoppedError, folder_for, work
+from portfolio.commands.options import gap_option, level_option, output_options, threads_option, time_limit_option
+from portfolio.commands.work import answer, folder_for
 
 
 def _numbers(_: click.Context, parameter: click.Parameter, value: str) -> tuple[float, ...]:
@@ -62,26 +63,11 @@ def _numbers(_: click.Context, parameter: click.Parameter, value: str) -> tuple[
     metavar="N",
     help="Fresh scenarios to try all portfolios on.",
 )
-@click.option(
-    "--level",
-    type=click.FloatRange(0, 1, min_open=True, max_open=True),
-    default=0.95,
-    show_default=True,
-    help="Confidence level of the intervals.",
-)
-@click.option("--gap", type=click.FloatRange(0, 1), default=0.005, show_default=True, help="Gap of each search.")
-@click.option(
-    "--time-limit",
-    type=click.FloatRange(0, min_open=True),
-    default=60.0,
-    show_default=True,
-    metavar="S",
-    help="Seconds for each search; the best portfolio found counts however it ends.",
-)
-@click.option("--threads", type=click.IntRange(min=0), default=0, metavar="N", help="Threads.  [default: all cores]")
-@click.option("--out", type=click.Path(path_type=Path), help="Folder to write.  [default: results/RUN-regret]")
-@click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON and nothing else.")
-@debug_option
+@level_option()
+@gap_option(0.005, "Gap of each search.")
+@time_limit_option(60.0, "Seconds for each search; the best portfolio found counts however it ends.")
+@threads_option
+@output_options("results/RUN-regret")
 @click.pass_context
 def regret(ctx: click.Context, /, run: Path, out: Path | None, as_json: bool, **options: Any) -> None:
     """Take hazard rates as opinions: what the portfolio of RUN would regret.
@@ -100,9 +86,4 @@ def regret(ctx: click.Context, /, run: Path, out: Path | None, as_json: bool, **
     from portfolio.report.regret_summary import summary
 
     target = out or folder_for(run, "regret")
-    try:
-        with work(target) as listen:
-            found = api.regret(run, out=target, progress=listen, **options)
-    except StoppedError:
-        ctx.exit(INTERRUPTED)
-    say(as_json_text(found.summary()) if as_json else render(summary(found)))
+    answer(ctx, target, as_json, partial(api.regret, run, **options), summary)

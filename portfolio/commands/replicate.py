@@ -2,35 +2,23 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import click
 
-from portfolio.commands.console import as_json_text, debug_option, render, say
-from portfolio.commands.work import INTERRUPTED, StoppedError, folder_for, work
+from portfolio.commands.options import gap_option, level_option, output_options, threads_option, time_limit_option
+from portfolio.commands.work import answer, folder_for
 
 
 @click.command()
 @click.argument("run", type=click.Path(path_type=Path))
 @click.option("--batches", type=click.IntRange(min=2), default=10, show_default=True, help="Fresh samples to solve.")
 @click.option("--scenarios", type=click.IntRange(min=2), help="Scenarios in each batch.  [default: the run's]")
-@click.option(
-    "--level",
-    type=click.FloatRange(0, 1, min_open=True, max_open=True),
-    default=0.95,
-    show_default=True,
-    help="Confidence of the upper limit, one-sided.",
-)
-@click.option("--gap", type=click.FloatRange(0, 1), default=0.01, show_default=True, help="Gap to solve batches to.")
-@click.option(
-    "--time-limit",
-    type=click.FloatRange(0, min_open=True),
-    default=120.0,
-    show_default=True,
-    metavar="S",
-    help="Seconds for each batch; its best bound enters however it ends.",
-)
+@level_option("Confidence of the upper limit, one-sided.")
+@gap_option(0.01, "Gap to solve batches to.")
+@time_limit_option(120.0, "Seconds for each batch; its best bound enters however it ends.")
 @click.option(
     "--target",
     type=click.FloatRange(0, 1, min_open=True),
@@ -43,10 +31,8 @@ from portfolio.commands.work import INTERRUPTED, StoppedError, folder_for, work
     metavar="N",
     help="Most scenarios in a batch that is grown.  [default: 8 times]",
 )
-@click.option("--threads", type=click.IntRange(min=0), default=0, metavar="N", help="Threads.  [default: all cores]")
-@click.option("--out", type=click.Path(path_type=Path), help="Folder to write.  [default: results/RUN-replications]")
-@click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON and nothing else.")
-@debug_option
+@threads_option
+@output_options("results/RUN-replications")
 @click.pass_context
 def replicate(ctx: click.Context, /, run: Path, out: Path | None, as_json: bool, **options: Any) -> None:
     """Estimate how far the portfolio of RUN is from the best.
@@ -66,10 +52,4 @@ def replicate(ctx: click.Context, /, run: Path, out: Path | None, as_json: bool,
     from portfolio.report.replications_summary import summary
 
     target = out or folder_for(run, "replications")
-    try:
-        with work(target) as listen:
-            found = api.replicate(run, out=target, progress=listen, **options)
-    except StoppedError:
-        ctx.exit(INTERRUPTED)
-    say(as_json_text(found.summary()) if as_json else render(summary(found)))
-    ctx.exit(found.exit_code)
+    answer(ctx, target, as_json, partial(api.replicate, run, **options), summary)

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import sys
-from contextlib import redirect_stdout
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import click
 
-from portfolio.commands.console import as_json_text, complain, debug_option, render, say
-from portfolio.commands.evaluate import INTERRUPTED, new_folder, progress
-from portfolio.commands.options import set_option
+from portfolio.commands.options import level_option, output_options, set_option, threads_option
+from portfolio.commands.work import answer, new_folder
 
 DESIGNS = ["monte_carlo", "sobol", "latin_hypercube"]
 
@@ -35,18 +33,10 @@ DESIGNS = ["monte_carlo", "sobol", "latin_hypercube"]
 @click.option(
     "--randomisations", type=click.IntRange(min=8), default=32, show_default=True, help="Randomisations of each design."
 )
-@click.option(
-    "--level",
-    type=click.FloatRange(0, 1, min_open=True, max_open=True),
-    default=0.95,
-    show_default=True,
-    help="Confidence level of the variance ratios.",
-)
+@level_option("Confidence level of the variance ratios.")
 @set_option
-@click.option("--threads", type=click.IntRange(min=0), default=0, metavar="N", help="Threads.  [default: all cores]")
-@click.option("--out", type=click.Path(path_type=Path), help="Folder to write.  [default: results/CASE-sampling-TIME]")
-@click.option("--json", "as_json", is_flag=True, help="Print the table as JSON and nothing else.")
-@debug_option
+@threads_option
+@output_options("results/CASE-sampling-TIME")
 @click.pass_context
 def sampling(ctx: click.Context, /, case: Path, out: Path | None, as_json: bool, **options: Any) -> None:
     """Check the scenarios of CASE, a case or run folder, against its parameters.
@@ -66,10 +56,4 @@ def sampling(ctx: click.Context, /, case: Path, out: Path | None, as_json: bool,
     from portfolio.report.sampling_summary import summary
 
     target = out or new_folder(case, "sampling")
-    try:
-        with redirect_stdout(sys.stderr), progress() as listen:
-            found = api.sampling(case, out=target, progress=listen, **options)
-    except KeyboardInterrupt:
-        complain("Interrupted; nothing was written.")
-        ctx.exit(INTERRUPTED)
-    say(as_json_text(found.summary()) if as_json else render(summary(found)))
+    answer(ctx, target, as_json, partial(api.sampling, case, **options), summary)

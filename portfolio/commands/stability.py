@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import click
 
-from portfolio.commands.console import as_json_text, debug_option, render, say
-from portfolio.commands.options import set_option
-from portfolio.commands.work import INTERRUPTED, StoppedError, folder_for, work
+from portfolio.commands.options import (
+    gap_option,
+    level_option,
+    output_options,
+    set_option,
+    threads_option,
+    time_limit_option,
+)
+from portfolio.commands.work import answer, folder_for
 
 
 @click.command()
@@ -38,27 +45,12 @@ from portfolio.commands.work import INTERRUPTED, StoppedError, folder_for, work
     help="Share of the objective within which portfolios count as equal.",
 )
 @click.option("--seed", type=click.IntRange(min=0), help="Seed of all samples.  [default: the case's]")
-@click.option(
-    "--level",
-    type=click.FloatRange(0, 1, min_open=True, max_open=True),
-    default=0.95,
-    show_default=True,
-    help="Confidence level of the intervals.",
-)
-@click.option("--gap", type=click.FloatRange(0, 1), default=0.01, show_default=True, help="Gap to solve samples to.")
-@click.option(
-    "--time-limit",
-    type=click.FloatRange(0, min_open=True),
-    default=120.0,
-    show_default=True,
-    metavar="S",
-    help="Seconds for each sample.",
-)
+@level_option()
+@gap_option(0.01, "Gap to solve samples to.")
+@time_limit_option(120.0, "Seconds for each sample.")
 @set_option
-@click.option("--threads", type=click.IntRange(min=0), default=0, metavar="N", help="Threads.  [default: all cores]")
-@click.option("--out", type=click.Path(path_type=Path), help="Folder to write.  [default: results/CASE-stability]")
-@click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON and nothing else.")
-@debug_option
+@threads_option
+@output_options("results/CASE-stability")
 @click.pass_context
 def stability(ctx: click.Context, /, case: Path, out: Path | None, as_json: bool, **options: Any) -> None:
     """Measure how much the answer to CASE, a case or run folder, depends on the sample.
@@ -78,9 +70,4 @@ def stability(ctx: click.Context, /, case: Path, out: Path | None, as_json: bool
     from portfolio.report.stability_summary import summary
 
     target = out or folder_for(case, "stability")
-    try:
-        with work(target) as listen:
-            found = api.stability(case, out=target, progress=listen, **options)
-    except StoppedError:
-        ctx.exit(INTERRUPTED)
-    say(as_json_text(found.summary()) if as_json else render(summary(found)))
+    answer(ctx, target, as_json, partial(api.stability, case, **options), summary)

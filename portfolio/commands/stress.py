@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import sys
-from contextlib import redirect_stdout
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import click
 
-from portfolio.commands.console import as_json_text, complain, debug_option, render, say
-from portfolio.commands.evaluate import INTERRUPTED, new_folder, progress
+from portfolio.commands.options import output_options, seed_option, threads_option
+from portfolio.commands.work import answer, new_folder
 
 
 @click.command()
@@ -19,24 +19,11 @@ from portfolio.commands.evaluate import INTERRUPTED, new_folder, progress
 @click.option(
     "--scenarios", type=click.IntRange(min=2), default=1_000, show_default=True, help="Scenarios to add events to."
 )
-@click.option("--seed", type=click.IntRange(min=0), help="Seed of the scenarios.  [default: derived from the run's]")
-@click.option("--threads", type=click.IntRange(min=0), default=0, metavar="N", help="Threads.  [default: all cores]")
-@click.option("--out", type=click.Path(path_type=Path), help="Folder to write.  [default: results/RUN-stress-TIME]")
-@click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON and nothing else.")
-@debug_option
+@seed_option
+@threads_option
+@output_options("results/RUN-stress-TIME")
 @click.pass_context
-def stress(
-    ctx: click.Context,
-    /,
-    run: Path,
-    events: tuple[str, ...],
-    year: int | None,
-    scenarios: int,
-    seed: int | None,
-    threads: int,
-    out: Path | None,
-    as_json: bool,
-) -> None:
+def stress(ctx: click.Context, /, run: Path, out: Path | None, as_json: bool, **options: Any) -> None:
     """Put the portfolio of RUN under stress: named events, lost suppliers.
 
     \b
@@ -52,19 +39,4 @@ def stress(
     from portfolio.report.stress_summary import summary
 
     target = out or new_folder(run, "stress")
-    try:
-        with redirect_stdout(sys.stderr), progress() as listen:
-            found = api.stress(
-                run,
-                events=events,
-                year=year,
-                scenarios=scenarios,
-                seed=seed,
-                threads=threads,
-                out=target,
-                progress=listen,
-            )
-    except KeyboardInterrupt:
-        complain("Interrupted; nothing was written.")
-        ctx.exit(INTERRUPTED)
-    say(as_json_text(found.summary()) if as_json else render(summary(found)))
+    answer(ctx, target, as_json, partial(api.stress, run, **options), summary)

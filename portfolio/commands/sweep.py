@@ -8,7 +8,8 @@ from typing import Any
 
 import click
 
-from portfolio.commands.study import answer, study_options
+from portfolio.commands.study import study_options
+from portfolio.commands.work import answer, folder_for
 
 
 @click.command()
@@ -49,7 +50,7 @@ from portfolio.commands.study import answer, study_options
     help="How often to halve the brackets of switching values.",
 )
 @click.option("--set", "overrides", multiple=True, metavar="NAME=VALUE", help="As in solve, before any is varied.")
-@study_options
+@study_options("CASE-sweep")
 @click.pass_context
 def sweep(ctx: click.Context, /, case: Path, out: Path | None, as_json: bool, **options: Any) -> None:
     """Solve CASE at many values of its numbers: what moves what.
@@ -68,4 +69,4 @@ def sweep(ctx: click.Context, /, case: Path, out: Path | None, as_json: bool, **
     from portfolio import api
     from portfolio.report.sweep_summary import summary
 
-    answer(ctx, case, "sweep", out, as_json, partial(api.sweep, case, **options), summary)
+    answer(ctx, out or folder_for(case, "sweep"), as_json, partial(api.sweep, case, **options), summary)

@@ -8,7 +8,8 @@ from typing import Any
 
 import click
 
-from portfolio.commands.study import answer, output_options
+from portfolio.commands.options import output_options
+from portfolio.commands.work import answer, folder_for
 
 
 @click.command()
@@ -57,7 +58,7 @@ from portfolio.commands.study import answer, output_options
     show_default=True,
     help="Confidence level of intervals.",
 )
-@output_options
+@output_options("results/RUN-termsheet-PROJECT")
 @click.pass_context
 def termsheet(ctx: click.Context, /, run: Path, project: str, out: Path | None, as_json: bool, **options: Any) -> None:
     """Find the least terms that close PROJECT and keep it alive.
@@ -77,4 +78,4 @@ def termsheet(ctx: click.Context, /, run: Path, project: str, out: Path | None, 
     from portfolio.report.termsheet_summary import summary
 
     do = partial(api.termsheet, run, project, **options)
-    answer(ctx, run, f"termsheet-{project}", out, as_json, do, summary)
+    answer(ctx, out or folder_for(run, f"termsheet-{project}"), as_json, do, summary)

@@ -8,7 +8,8 @@ from typing import Any
 
 import click
 
-from portfolio.commands.study import answer, study_options
+from portfolio.commands.study import study_options
+from portfolio.commands.work import answer, folder_for
 
 
 @click.command()
@@ -28,7 +29,7 @@ from portfolio.commands.study import answer, study_options
     help="How scenarios are told apart.",
 )
 @click.option("--set", "overrides", multiple=True, metavar="NAME=VALUE", help="As for solve.")
-@study_options
+@study_options("CASE-wait")
 @click.pass_context
 def wait(ctx: click.Context, /, case: Path, out: Path | None, as_json: bool, **options: Any) -> None:
     """Measure what waiting and deciding now are worth in CASE.
@@ -47,4 +48,4 @@ def wait(ctx: click.Context, /, case: Path, out: Path | None, as_json: bool, **o
     from portfolio import api
     from portfolio.report.wait_summary import summary
 
-    answer(ctx, case, "wait", out, as_json, partial(api.wait, case, **options), summary)
+    answer(ctx, out or folder_for(case, "wait"), as_json, partial(api.wait, case, **options), summary)

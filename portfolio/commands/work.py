@@ -1,4 +1,4 @@
-"""What commands with long work in pieces share: the folder to write, going on, Ctrl-C, progress."""
+"""What commands with long work share: the folder to write, going on, Ctrl-C, progress, the answer."""
 
 from __future__ import annotations
 
@@ -7,20 +7,31 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from portfolio.commands.console import complain
+from portfolio.commands.console import as_json_text, complain, render, say
 
 if TYPE_CHECKING:
+    import click
+    from rich.console import RenderableType
+
     from portfolio.api import Step
 
 INTERRUPTED = 130
 """Exit code of Ctrl-C, as shells have it."""
 
 
-class StoppedError(Exception):
-    """Ctrl-C: what was finished is kept."""
+class Result(Protocol):
+    """What long work finds."""
+
+    def summary(self) -> dict[str, Any]:
+        """Return what ``--json`` prints."""
+        ...
+
+
+R = TypeVar("R", bound=Result)
 
 
 def folder_for(run: Path, what: str) -> Path:
@@ -32,14 +43,18 @@ def folder_for(run: Path, what: str) -> Path:
     return target
 
 
-@contextmanager
-def work(target: Path) -> Iterator[Callable[[Step], None] | None]:
-    """Do long work: libraries that print stay off stdout, a terminal is told the progress, Ctrl-C says how to go on.
+def new_folder(run: Path, what: str) -> Path:
+    """Return a folder that does not exist yet, named after the run, what is in it and the time."""
+    stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
+    return folder_for(run, f"{what}-{stamp}")
 
-    Raises
-    ------
-    StoppedError
-        On Ctrl-C, after saying what is kept.
+
+def answer(
+    ctx: click.Context, target: Path, as_json: bool, do: Callable[..., R], summary: Callable[[R], RenderableType]
+) -> None:
+    """Do long work (called with ``out`` and ``progress``), say what it found, and leave with its exit code.
+
+    Libraries that print stay off stdout, a terminal is told the progress, Ctrl-C says how to go on.
     """
     from portfolio.report.pieces import Pieces, pieces_of
 
@@ -49,7 +64,7 @@ def work(target: Path) -> Iterator[Callable[[Step], None] | None]:
         complain(f"Going on: {before} finished {'piece' if before == 1 else 'pieces'} in {kept}.")
     try:
         with redirect_stdout(sys.stderr), _progress() as listen:
-            yield listen
+            found = do(out=target, progress=listen)
     except KeyboardInterrupt:
         done = Pieces(kept, "").count
         if done > 0:
@@ -57,7 +72,9 @@ def work(target: Path) -> Iterator[Callable[[Step], None] | None]:
                      "The same command goes on from there.")  # fmt: skip
         else:
             complain("Interrupted; nothing was written.")
-        raise StoppedError from None
+        ctx.exit(INTERRUPTED)
+    say(as_json_text(found.summary()) if as_json else render(summary(found)))
+    ctx.exit(getattr(found, "exit_code", 0))  # most results are never stopped by a limit
 
 
 @contextmanager

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import click
 
-from portfolio.commands.console import as_json_text, debug_option, render, say
-from portfolio.commands.work import INTERRUPTED, StoppedError, folder_for, work
+from portfolio.commands.options import gap_option, level_option, output_options, threads_option, time_limit_option
+from portfolio.commands.work import answer, folder_for
 
 
 @click.command()
@@ -37,26 +38,11 @@ from portfolio.commands.work import INTERRUPTED, StoppedError, folder_for, work
 @click.option(
     "--each", type=click.IntRange(min=2), default=10, show_default=True, help="Scenarios of the rest for each draw."
 )
-@click.option(
-    "--level",
-    type=click.FloatRange(0, 1, min_open=True, max_open=True),
-    default=0.95,
-    show_default=True,
-    help="Confidence level of the intervals.",
-)
-@click.option("--gap", type=click.FloatRange(0, 1), default=0.02, show_default=True, help="Gap of each search.")
-@click.option(
-    "--time-limit",
-    type=click.FloatRange(0, min_open=True),
-    default=60.0,
-    show_default=True,
-    metavar="S",
-    help="Seconds for each search; its best bound enters however it ends.",
-)
-@click.option("--threads", type=click.IntRange(min=0), default=0, metavar="N", help="Threads.  [default: all cores]")
-@click.option("--out", type=click.Path(path_type=Path), help="Folder to write.  [default: results/RUN-worth]")
-@click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON and nothing else.")
-@debug_option
+@level_option()
+@gap_option(0.02, "Gap of each search.")
+@time_limit_option(60.0, "Seconds for each search; its best bound enters however it ends.")
+@threads_option
+@output_options("results/RUN-worth")
 @click.pass_context
 def worth(ctx: click.Context, /, run: Path, out: Path | None, as_json: bool, **options: Any) -> None:
     """Measure what stochastics are worth to the portfolio of RUN.
@@ -75,9 +61,4 @@ def worth(ctx: click.Context, /, run: Path, out: Path | None, as_json: bool, **o
     from portfolio.report.worth_summary import summary
 
     target = out or folder_for(run, "worth")
-    try:
-        with work(target) as listen:
-            found = api.worth(run, out=target, progress=listen, **options)
-    except StoppedError:
-        ctx.exit(INTERRUPTED)
-    say(as_json_text(found.summary()) if as_json else render(summary(found)))
+    answer(ctx, target, as_json, partial(api.worth, run, **options), summary)

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from portfolio.report.evaluation import finite
-from portfolio.report.folder import write_csv, write_json, write_whole
 from portfolio.report.headline import records
-from portfolio.report.pages import write_report
-from portfolio.report.run import versions
+from portfolio.report.result import write_result
 
 TABLES = ("inputs", "changes", "differences", "solves", "decisions", "shortfalls", "costs")
 """Tables of a comparison."""
@@ -98,15 +95,7 @@ def write_compared_runs(found: ComparedRuns, target: Path) -> ComparedRuns:
     OutputError
         Where the folder exists already or cannot be written.
     """
-
-    def fill(folder: Path) -> None:
-        for name in TABLES:
-            write_csv(getattr(found, name), folder / f"{name}.csv")
-        record = found.summary()
-        record.pop("compared_runs")
-        record |= {"made": datetime.now(UTC).isoformat(timespec="seconds"), "versions": versions()}
-        write_json(record, folder / "compared_runs.json")
-        write_report(folder)
-
-    write_whole(target, fill)
+    record = found.summary()
+    record.pop("compared_runs")
+    write_result(target, "compared_runs.json", record, {name: getattr(found, name) for name in TABLES}, seconds={})
     return replace(found, path=target)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +15,8 @@ from models import Instance
 from portfolio.case.records import Case
 from portfolio.evaluation.fresh import Measured
 from portfolio.evaluation.measures import WITH, WITHOUT
-from portfolio.report.folder import write_csv, write_json, write_whole
 from portfolio.report.headline import records, uncertain_inputs
-from portfolio.report.pages import write_report
-from portfolio.report.run import versions
+from portfolio.report.result import write_result
 
 TABLES: dict[str, tuple[str, ...]] = {
     "by_region": ("region",),
@@ -170,21 +167,14 @@ def write_evaluation(found: Evaluation, target: Path) -> Evaluation:
     OutputError
         Where the folder exists already or cannot be written.
     """
-
-    def fill(folder: Path) -> None:
-        for name in ("figures", *TABLES):
-            write_csv(getattr(found, name), folder / f"{name}.csv")
-        found.scenarios.to_parquet(folder / "scenarios.parquet", index=False)
-        record = found.summary()
-        record.pop("evaluation")
-        record |= {
-            "title": found.case.settings.case.title,
-            "made": datetime.now(UTC).isoformat(timespec="seconds"),
-            "seconds": {name: round(value, 3) for name, value in found.seconds.items()},
-            "versions": versions(),
-        }
-        write_json(record, folder / "evaluation.json")
-        write_report(folder)
-
-    write_whole(target, fill)
+    record = {"title": found.case.settings.case.title, **found.summary()}
+    record.pop("evaluation")
+    write_result(
+        target,
+        "evaluation.json",
+        record,
+        {name: getattr(found, name) for name in ("figures", *TABLES)},
+        seconds=found.seconds,
+        scenarios=found.scenarios,
+    )
     return replace(found, path=target)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +12,8 @@ import pandas as pd
 from portfolio.case.records import Case
 from portfolio.evaluation.measures import WITH, WITHOUT
 from portfolio.report.evaluation import finite
-from portfolio.report.folder import write_csv, write_json, write_whole
 from portfolio.report.headline import records
-from portfolio.report.pages import write_report
-from portfolio.report.run import versions
+from portfolio.report.result import write_result
 
 FORESIGHT, GREEDY = "foresight", "greedy"
 """Ways to release the reserve: by the recourse over all years at once, and year by year."""
@@ -121,21 +118,14 @@ def write_foresight(found: Foresight, target: Path) -> Foresight:
     OutputError
         Where the folder exists already or cannot be written.
     """
-
-    def fill(folder: Path) -> None:
-        write_csv(found.figures, folder / "figures.csv")
-        write_csv(found.years, folder / "years.csv")
-        found.scenarios.to_parquet(folder / "scenarios.parquet", index=False)
-        record = found.summary()
-        record.pop("foresight")
-        record |= {
-            "title": found.case.settings.case.title,
-            "made": datetime.now(UTC).isoformat(timespec="seconds"),
-            "seconds": {name: round(value, 3) for name, value in found.seconds.items()},
-            "versions": versions(),
-        }
-        write_json(record, folder / "foresight.json")
-        write_report(folder)
-
-    write_whole(target, fill)
+    record = {"title": found.case.settings.case.title, **found.summary()}
+    record.pop("foresight")
+    write_result(
+        target,
+        "foresight.json",
+        record,
+        {"figures": found.figures, "years": found.years},
+        seconds=found.seconds,
+        scenarios=found.scenarios,
+    )
     return replace(found, path=target)

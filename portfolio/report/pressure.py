@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -12,15 +11,15 @@ import pandas as pd
 
 from portfolio.case.records import Case
 from portfolio.report.evaluation import finite
-from portfolio.report.folder import write_csv, write_json, write_whole
 from portfolio.report.headline import records
-from portfolio.report.pages import write_report
-from portfolio.report.run import versions
+from portfolio.report.result import write_result
 
 BASE, PRESSED = "base", "pressed"
 """Prices as sampled, and under the pressure of new supply."""
 TABLES = ("figures", "projects", "flows", "prices")
 """Tables of the folder."""
+BALANCE = "balance"
+"""Line of what is owed and not yet due at the end: no cash flow."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +44,8 @@ class PricePressure:
         project, window and, at base prices and under pressure, closes_with, runs_with and output_with as in a run's
         ``projects.csv``.
     flows : DataFrame
-        member, line, usd_m, prices: expected cash flows over the horizon, positive where received.
+        member, line, usd_m, prices: expected cash flows over the horizon, positive where received, and the line
+        ``balance``, owed and not yet due at its end.
     prices : DataFrame
         material, year, new_supply_share (of the market), price_factor (mean), lowest_factor.
     seconds : mapping
@@ -70,7 +70,16 @@ class PricePressure:
     @property
     def net_cash_usd_m(self) -> dict[str, float]:
         """Expected net cash flow of all members over the horizon, real and undiscounted, by prices."""
-        return {name: float(self.flows.loc[self.flows["prices"] == name, "usd_m"].sum()) for name in (BASE, PRESSED)}
+        return self._sums(self.flows["line"] != BALANCE)
+
+    @property
+    def owed_usd_m(self) -> dict[str, float]:
+        """What is owed to members and not yet due at the end of the horizon, expected, by prices."""
+        return self._sums(self.flows["line"] == BALANCE)
+
+    def _sums(self, which: pd.Series[bool]) -> dict[str, float]:
+        rows = self.flows.loc[which]
+        return {name: float(rows.loc[rows["prices"] == name, "usd_m"].sum()) for name in (BASE, PRESSED)}
 
     @property
     def caveats(self) -> tuple[str, ...]:
@@ -94,6 +103,7 @@ class PricePressure:
             "figures": finite(records(self.figures)),
             "projects": records(self.projects),
             "net_cash_usd_m": self.net_cash_usd_m,
+            "owed_usd_m": self.owed_usd_m,
             "caveats": list(self.caveats),
             "pressure": None if self.path is None else str(self.path),
         }
@@ -107,20 +117,9 @@ def write_pressure(found: PricePressure, target: Path) -> PricePressure:
     OutputError
         Where the folder exists already or cannot be written.
     """
-
-    def fill(folder: Path) -> None:
-        for name in TABLES:
-            write_csv(getattr(found, name), folder / f"{name}.csv")
-        record = found.summary()
-        record.pop("pressure")
-        record |= {
-            "title": found.case.settings.case.title,
-            "made": datetime.now(UTC).isoformat(timespec="seconds"),
-            "seconds": {name: round(value, 3) for name, value in found.seconds.items()},
-            "versions": versions(),
-        }
-        write_json(record, folder / "pressure.json")
-        write_report(folder)
-
-    write_whole(target, fill)
+    record = {"title": found.case.settings.case.title, **found.summary()}
+    record.pop("pressure")
+    write_result(
+        target, "pressure.json", record, {name: getattr(found, name) for name in TABLES}, seconds=found.seconds
+    )
     return replace(found, path=target)

@@ -21,10 +21,11 @@ def summary(found: PricePressure) -> RenderableType:
         f"\nThe portfolio of {found.run} at prices under the pressure of its own supply, on "
         f"{count(found.scenario_count, 'fresh scenario')}\n",
     )
-    cash = found.net_cash_usd_m
+    cash, owed = found.net_cash_usd_m, found.owed_usd_m
     money = Text(
         f"Expected net cash flow of the members over the horizon, undiscounted: {number(cash[BASE])} USD M at base "
-        f"prices, {number(cash[PRESSED])} under pressure.\n"
+        f"prices, {number(cash[PRESSED])} under pressure; owed to them and not yet due at its end: "
+        f"{number(owed[BASE])} and {number(owed[PRESSED])}.\n"
     )
     last = None if found.path is None else f"Folder: {found.path}"
     return Group(head, _figures(found), _projects(found), money, notes(found.caveats, last))

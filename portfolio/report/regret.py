@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +15,8 @@ from portfolio.evaluation.intervals import Interval
 from portfolio.evaluation.regret import Table
 from portfolio.evaluation.switching import Switch
 from portfolio.report.evaluation import finite
-from portfolio.report.folder import write_csv, write_json, write_whole
 from portfolio.report.headline import records, uncertain_inputs
-from portfolio.report.pages import write_report
-from portfolio.report.run import versions
+from portfolio.report.result import write_result
 from portfolio.scenarios.opinions import Opinion, posterior_rate
 
 OF_RUN = "of the run"
@@ -334,20 +331,7 @@ def write_regret(found: Regret, target: Path) -> Regret:
     OutputError
         Where the folder exists already or cannot be written.
     """
-
-    def fill(folder: Path) -> None:
-        for name, table in found.tables().items():
-            write_csv(table, folder / f"{name}.csv")
-        record = found.summary()
-        record.pop("regret")
-        record |= {
-            "title": found.case.settings.case.title,
-            "made": datetime.now(UTC).isoformat(timespec="seconds"),
-            "seconds": {name: round(value, 3) for name, value in found.seconds.items()},
-            "versions": versions(),
-        }
-        write_json(record, folder / "regret.json")
-        write_report(folder)
-
-    write_whole(target, fill)
+    record = {"title": found.case.settings.case.title, **found.summary()}
+    record.pop("regret")
+    write_result(target, "regret.json", record, found.tables(), seconds=found.seconds)
     return replace(found, path=target)

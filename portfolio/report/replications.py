@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +11,8 @@ import pandas as pd
 
 from portfolio.case.records import Case
 from portfolio.evaluation.replications import Batch, GapEstimate
-from portfolio.report.folder import write_csv, write_json, write_whole
 from portfolio.report.headline import records, uncertain_inputs
-from portfolio.report.pages import write_report
-from portfolio.report.run import versions
+from portfolio.report.result import write_result
 
 STOPPED = 3
 """Exit code where the target was not reached."""
@@ -150,20 +147,13 @@ def write_replications(found: Replications, target: Path) -> Replications:
     OutputError
         Where the folder exists already or cannot be written.
     """
-
-    def fill(folder: Path) -> None:
-        write_csv(found.looks_table, folder / "looks.csv")
-        write_csv(found.batches_table, folder / "batches.csv")
-        record = found.summary()
-        record.pop("replications")
-        record |= {
-            "title": found.case.settings.case.title,
-            "made": datetime.now(UTC).isoformat(timespec="seconds"),
-            "seconds": {name: round(value, 3) for name, value in found.seconds.items()},
-            "versions": versions(),
-        }
-        write_json(record, folder / "replications.json")
-        write_report(folder)
-
-    write_whole(target, fill)
+    record = {"title": found.case.settings.case.title, **found.summary()}
+    record.pop("replications")
+    write_result(
+        target,
+        "replications.json",
+        record,
+        {"looks": found.looks_table, "batches": found.batches_table},
+        seconds=found.seconds,
+    )
     return replace(found, path=target)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +12,8 @@ import pandas as pd
 from portfolio.case.records import Case
 from portfolio.evaluation.designs import VarianceRatio
 from portfolio.report.evaluation import finite
-from portfolio.report.folder import write_csv, write_json, write_whole
 from portfolio.report.headline import records
-from portfolio.report.pages import write_report
-from portfolio.report.run import versions
+from portfolio.report.result import write_result
 from portfolio.scenarios.quality.moments import FALSE_ALARM, FEW, Moments
 
 
@@ -191,21 +188,13 @@ def write_sampling(found: Sampling, target: Path) -> Sampling:
     OutputError
         Where the folder exists already or cannot be written.
     """
-
-    def fill(folder: Path) -> None:
-        write_csv(found.moments, folder / "moments.csv")
-        if found.ratios:
-            write_csv(found.variance_ratios, folder / "variance_ratios.csv")
-        record = found.summary()
-        record.pop("sampling")
-        record |= {
-            "title": found.case.settings.case.title,
-            "made": datetime.now(UTC).isoformat(timespec="seconds"),
-            "seconds": {name: round(value, 3) for name, value in found.seconds.items()},
-            "versions": versions(),
-        }
-        write_json(record, folder / "sampling.json")
-        write_report(folder)
-
-    write_whole(target, fill)
+    record = {"title": found.case.settings.case.title, **found.summary()}
+    record.pop("sampling")
+    write_result(
+        target,
+        "sampling.json",
+        record,
+        {"moments": found.moments} | ({"variance_ratios": found.variance_ratios} if found.ratios else {}),
+        seconds=found.seconds,
+    )
     return replace(found, path=target)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +49,11 @@ class SavedRun:
     weighted: Mapping[str, float]
     missed: Mapping[str, float]
     path: Path | None = None
+
+    @staticmethod
+    def given(run: str | PathLike[str] | Run) -> SavedRun:
+        """Read a run folder, or take a run in memory; see :func:`read_run` for what is raised."""
+        return SavedRun.of(run) if isinstance(run, Run) else read_run(Path(run))
 
     @staticmethod
     def of(run: Run) -> SavedRun:

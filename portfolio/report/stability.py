@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +15,8 @@ from models import Decision
 from portfolio.case.records import Case
 from portfolio.evaluation.stability import ENOUGH, UNDECIDED, Compared, InSample, enough, in_sample, scenarios_needed
 from portfolio.report.evaluation import finite
-from portfolio.report.folder import write_csv, write_json, write_whole
 from portfolio.report.headline import records, uncertain_inputs
-from portfolio.report.pages import write_report
-from portfolio.report.run import versions
+from portfolio.report.result import write_result
 
 FEW = 5
 """Samples below which a spread says little."""
@@ -304,21 +301,13 @@ def write_stability(found: Stability, target: Path) -> Stability:
     OutputError
         Where the folder exists already or cannot be written.
     """
-
-    def fill(folder: Path) -> None:
-        write_csv(found.by_size, folder / "by_size.csv")
-        write_csv(found.portfolios, folder / "portfolios.csv")
-        write_csv(found.projects, folder / "projects.csv")
-        record = found.summary()
-        record.pop("stability")
-        record |= {
-            "title": found.case.settings.case.title,
-            "made": datetime.now(UTC).isoformat(timespec="seconds"),
-            "seconds": {name: round(value, 3) for name, value in found.seconds.items()},
-            "versions": versions(),
-        }
-        write_json(record, folder / "stability.json")
-        write_report(folder)
-
-    write_whole(target, fill)
+    record = {"title": found.case.settings.case.title, **found.summary()}
+    record.pop("stability")
+    write_result(
+        target,
+        "stability.json",
+        record,
+        {"by_size": found.by_size, "portfolios": found.portfolios, "projects": found.projects},
+        seconds=found.seconds,
+    )
     return replace(found, path=target)

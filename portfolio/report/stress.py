@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +12,8 @@ import pandas as pd
 from portfolio.case.records import Case
 from portfolio.evaluation.measures import WITH, WITHOUT
 from portfolio.report.evaluation import finite
-from portfolio.report.folder import write_csv, write_json, write_whole
 from portfolio.report.headline import records
-from portfolio.report.pages import write_report
-from portfolio.report.run import versions
+from portfolio.report.result import write_result
 
 NOISE = 1e-6
 """Relative difference that counts as none."""
@@ -114,20 +111,7 @@ def write_stress(found: Stress, target: Path) -> Stress:
     OutputError
         Where the folder exists already or cannot be written.
     """
-
-    def fill(folder: Path) -> None:
-        for name in TABLES:
-            write_csv(getattr(found, name), folder / f"{name}.csv")
-        record = found.summary()
-        record.pop("stress")
-        record |= {
-            "title": found.case.settings.case.title,
-            "made": datetime.now(UTC).isoformat(timespec="seconds"),
-            "seconds": {name: round(value, 3) for name, value in found.seconds.items()},
-            "versions": versions(),
-        }
-        write_json(record, folder / "stress.json")
-        write_report(folder)
-
-    write_whole(target, fill)
+    record = {"title": found.case.settings.case.title, **found.summary()}
+    record.pop("stress")
+    write_result(target, "stress.json", record, {name: getattr(found, name) for name in TABLES}, seconds=found.seconds)
     return replace(found, path=target)

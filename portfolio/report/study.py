@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from portfolio.report.folder import write_csv, write_json, write_whole
-from portfolio.report.pages import write_report
-from portfolio.report.run import versions
+from portfolio.report.result import write_result
 
 FILE = "study.json"
 
@@ -75,20 +72,7 @@ def write_study(found: Study, target: Path) -> Study:
     OutputError
         Where the folder exists already or cannot be written.
     """
-
-    def fill(folder: Path) -> None:
-        for name, table in found.tables.items():
-            write_csv(table, folder / f"{name}.csv")
-        record = found.summary()
-        record.pop("study")
-        record |= {
-            "tables": list(found.tables),
-            "made": datetime.now(UTC).isoformat(timespec="seconds"),
-            "seconds": {name: round(value, 3) for name, value in found.seconds.items()},
-            "versions": versions(),
-        }
-        write_json(record, folder / FILE)
-        write_report(folder)
-
-    write_whole(target, fill)
+    record = found.summary() | {"tables": list(found.tables)}
+    record.pop("study")
+    write_result(target, FILE, record, found.tables, seconds=found.seconds)
     return replace(found, path=target)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +14,8 @@ from portfolio.case.records import Case
 from portfolio.evaluation.intervals import Interval
 from portfolio.evaluation.stochastic_value import OfInformation, OfKnowing, OfSolution
 from portfolio.report.evaluation import finite
-from portfolio.report.folder import write_csv, write_json, write_whole
 from portfolio.report.headline import records, uncertain_inputs
-from portfolio.report.pages import write_report
-from portfolio.report.run import versions
+from portfolio.report.result import write_result
 
 OWN, KNOWN, FRESH, NESTED = "own", "foresight", "fresh", "nested"
 """Samples: the run's own scenarios, those solved with foresight, fresh ones, groups that share what is known."""
@@ -189,19 +186,7 @@ def write_worth(found: Worth, target: Path) -> Worth:
     OutputError
         Where the folder exists already or cannot be written.
     """
-
-    def fill(folder: Path) -> None:
-        write_csv(found.measures, folder / "measures.csv")
-        record = found.summary()
-        record.pop("worth")
-        record |= {
-            "title": found.case.settings.case.title,
-            "made": datetime.now(UTC).isoformat(timespec="seconds"),
-            "seconds": {name: round(value, 3) for name, value in found.seconds.items()},
-            "versions": versions(),
-        }
-        write_json(record, folder / "worth.json")
-        write_report(folder)
-
-    write_whole(target, fill)
+    record = {"title": found.case.settings.case.title, **found.summary()}
+    record.pop("worth")
+    write_result(target, "worth.json", record, {"measures": found.measures}, seconds=found.seconds)
     return replace(found, path=target)

@@ -17,6 +17,7 @@ from portfolio.evaluation.games import Coalition, Orders, bracket, excess, exces
 from portfolio.evaluation.intervals import Interval
 from portfolio.studies.differences import Weights, fresh, interval, objective_parts, paid
 from portfolio.studies.points import Answer
+from portfolio.studies.telling import NOISE
 
 ACCEPTS, OBJECTS, OPEN = "accepts", "objects", "undecided"
 GAINS, LOSES = "gain", "lose"
@@ -141,6 +142,7 @@ def members(found: Funds) -> pd.DataFrame:
         rows.append(
             _member(name, region, "own_shortfall_tpy", float(without.mean()), *(float(t.mean()) for t in tonnes))
             | _limits(between)
+            | {"clear": int(_clear(between) and not _overlap(alone, joint))}
         )
         costs = [paid(a, found.weights) for a in (alone, joint)]
         empty = objective_parts(joint.fresh.weighted_without + joint.fresh.side_without, found.weights)
@@ -170,7 +172,9 @@ def _limits(between: Interval) -> dict[str, object]:
 
 
 def _clear(between: Interval) -> bool:
-    return between.low > 0 or between.high < 0
+    """Whether an interval lies on one side of zero, by more than rounding."""
+    room = NOISE * max(1.0, abs(between.estimate))
+    return between.low > room or between.high < -room
 
 
 def _overlap(a: Answer, b: Answer) -> bool:

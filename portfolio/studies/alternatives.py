@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from os import PathLike
-from pathlib import Path
 
 import numpy as np
 
@@ -17,7 +16,7 @@ from portfolio.evaluation.errors import InternalError
 from portfolio.evaluation.outcomes import Recourse, objective
 from portfolio.report.errors import UsageError
 from portfolio.report.run import Run
-from portfolio.report.saved import SavedRun, read_run
+from portfolio.report.saved import SavedRun
 from portfolio.report.steps import Clock, StepCall
 from portfolio.report.study import Study
 from portfolio.studies.alternatives_tables import Alternative, Found, study_of
@@ -93,7 +92,7 @@ def alternatives(
     if not 0 < within < np.inf or count < 1:
         raise UsageError("within has to be above 0, such as 0.01 for 1 %; count at least 1")
     with clock.phase("reading"):
-        saved = SavedRun.of(run) if isinstance(run, Run) else read_run(Path(run))
+        saved = SavedRun.given(run)
         case = case_of(saved.case, (), scenarios, seed)
     limits = Limits(PART * within if gap is None else gap, time_limit, threads)
     terms = Terms(limits, fresh, level, jobs, cluster)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from os import PathLike
-from pathlib import Path
 
 from portfolio.assemble.rules import RULES
 from portfolio.case.records import Case
@@ -13,7 +12,7 @@ from portfolio.engine.protocol import Limits
 from portfolio.engine.variation import Changes
 from portfolio.report.errors import UsageError
 from portfolio.report.run import Run
-from portfolio.report.saved import SavedRun, read_run
+from portfolio.report.saved import SavedRun
 from portfolio.report.steps import Clock, StepCall
 from portfolio.report.study import Study
 from portfolio.studies.explain_tables import Explained, Moved, Pair, study_of
@@ -80,7 +79,7 @@ def explain(
     """
     clock = Clock(progress)
     with clock.phase("reading"):
-        saved = SavedRun.of(run) if isinstance(run, Run) else read_run(Path(run))
+        saved = SavedRun.given(run)
         case = case_of(saved.case, (), scenarios, seed)
     names = [p.project for p in case.projects]
     if project not in names:

@@ -24,7 +24,7 @@ from portfolio.report.errors import RunError, UsageError
 from portfolio.report.folder import check_target
 from portfolio.report.foresight import FORESIGHT, GREEDY, Foresight, write_foresight
 from portfolio.report.run import Run
-from portfolio.report.saved import SavedRun, read_run
+from portfolio.report.saved import SavedRun
 from portfolio.report.steps import Clock, Step, StepCall
 from portfolio.scenarios.drivers import Drivers
 
@@ -108,7 +108,7 @@ def foresight(
     if scenarios < 2 or threads < 0 or (seed is not None and seed < 0) or not 0 < level < 1:
         raise UsageError("scenarios has to be at least 2, threads and seed at least 0, level between 0 and 1")
     with clock.phase("reading"):
-        saved = SavedRun.of(run) if isinstance(run, Run) else read_run(Path(run))
+        saved = SavedRun.given(run)
     with clock.phase("assembling"):
         try:
             fixed = fix(saved.case, saved.decision, threads)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 from os import PathLike
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -14,7 +13,7 @@ from portfolio.case.records import Case
 from portfolio.engine.protocol import Limits, Status
 from portfolio.report.errors import UsageError
 from portfolio.report.run import Run
-from portfolio.report.saved import SavedRun, read_run
+from portfolio.report.saved import SavedRun
 from portfolio.report.steps import Clock, StepCall
 from portfolio.report.study import Study
 from portfolio.scenarios.philox import digest
@@ -69,7 +68,7 @@ def selection_frequency(
     clock = Clock(progress)
     if batches < 2:
         raise UsageError("batches has to be at least 2")
-    saved = SavedRun.of(run) if isinstance(run, Run) else read_run(Path(run))
+    saved = SavedRun.given(run)
     case = case_of(saved.case, (), scenarios, None)
     terms = Terms(Limits(gap, time_limit, threads), 0, level, jobs, cluster)
     desk = Desk.of(out, terms, clock, "frequency", case)

@@ -15,7 +15,7 @@ from portfolio.report.errors import RunError, UsageError
 from portfolio.report.evaluation import TABLES, Evaluation, scenario_rows, warnings, write_evaluation
 from portfolio.report.folder import check_target
 from portfolio.report.run import Run
-from portfolio.report.saved import SavedRun, read_run
+from portfolio.report.saved import SavedRun
 from portfolio.report.steps import Clock, Step
 
 SCENARIOS = 10_000
@@ -39,7 +39,7 @@ def out_of_sample(
     if target is not None:
         check_target(target)
     with clock.phase("reading"):
-        saved = SavedRun.of(run) if isinstance(run, Run) else read_run(Path(run))
+        saved = SavedRun.given(run)
     chosen = _seed(saved, scenarios, seed, level, threads)
     with clock.phase("assembling"):
         fixed = _fix(saved, threads)

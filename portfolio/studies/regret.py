@@ -24,7 +24,7 @@ from portfolio.report.folder import check_target
 from portfolio.report.pieces import Pieces
 from portfolio.report.regret import OF_RUN, Candidate, Held, Placed, Regret, Swing, write_regret
 from portfolio.report.run import Run
-from portfolio.report.saved import SavedRun, read_run
+from portfolio.report.saved import SavedRun
 from portfolio.report.steps import Clock, Step, StepCall
 from portfolio.scenarios.opinions import Opinion, hazards_of
 from portfolio.scenarios.philox import digest
@@ -132,7 +132,7 @@ def regret(
     if target is not None:
         check_target(target)
     with clock.phase("reading"):
-        saved = SavedRun.of(run) if isinstance(run, Run) else read_run(Path(run))
+        saved = SavedRun.given(run)
     wanted = tuple(sorted(set(quantiles)))
     terms = Terms(tuple(dict.fromkeys(groups)), wanted, single, screen, fresh, level, gap, time_limit, threads)
     terms.check()

@@ -21,7 +21,7 @@ from portfolio.report.folder import check_target
 from portfolio.report.pieces import Pieces
 from portfolio.report.replications import Replications, write_replications
 from portfolio.report.run import Run
-from portfolio.report.saved import SavedRun, read_run
+from portfolio.report.saved import SavedRun
 from portfolio.report.steps import Clock, Step, StepCall
 from portfolio.scenarios.sampling import sample
 from portfolio.studies.sampled import LEAST, RunProgrammes
@@ -86,7 +86,7 @@ def replicate(
     if target_folder is not None:
         check_target(target_folder)
     with clock.phase("reading"):
-        saved = SavedRun.of(run) if isinstance(run, Run) else read_run(Path(run))
+        saved = SavedRun.given(run)
     size = saved.case.settings.sampling.scenarios if scenarios is None else scenarios
     _check(size, gap, time_limit, threads, target, max_scenarios)
     rule = _rule(target, level, batches, size, max_scenarios)

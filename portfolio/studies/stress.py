@@ -28,7 +28,7 @@ from portfolio.evaluation.stress import (
 from portfolio.report.errors import RunError, UsageError
 from portfolio.report.folder import check_target
 from portfolio.report.run import Run
-from portfolio.report.saved import SavedRun, read_run
+from portfolio.report.saved import SavedRun
 from portfolio.report.steps import Clock, Step
 from portfolio.report.stress import Stress, write_stress
 from portfolio.scenarios.drivers import Drivers
@@ -60,7 +60,7 @@ def stress_test(run: str | PathLike[str] | Run, ask: Ask, *, out: str | PathLike
     if ask.scenarios < 2 or ask.threads < 0 or (ask.seed is not None and ask.seed < 0):
         raise UsageError("scenarios has to be at least 2, threads and seed at least 0")
     with clock.phase("reading"):
-        saved = SavedRun.of(run) if isinstance(run, Run) else read_run(Path(run))
+        saved = SavedRun.given(run)
     if ask.year is not None and ask.year not in saved.case.years:
         years = saved.case.years
         raise UsageError(f"year {ask.year} is outside the horizon {years[0]} to {years[-1]}")

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from os import PathLike
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -14,7 +13,7 @@ from portfolio.case.ordering import ordered
 from portfolio.evaluation.fresh import fresh_seed
 from portfolio.report.errors import UsageError
 from portfolio.report.run import Run
-from portfolio.report.saved import SavedRun, read_run
+from portfolio.report.saved import SavedRun
 from portfolio.report.steps import Clock, Step, StepCall
 from portfolio.report.study import Study
 from portfolio.scenarios.sampling import sample
@@ -99,7 +98,7 @@ def termsheet(
     ask = Ask(survival, until, window, tuple(shares), tuple(terms_y), least, scenarios, seed, level)
     clock = Clock(progress)
     with clock.phase("reading"):
-        saved = SavedRun.of(run) if isinstance(run, Run) else read_run(Path(run))
+        saved = SavedRun.given(run)
     _check(saved, project, ask)
     desk = Desk.of(
         out, Terms(level=level, fresh=scenarios), clock, "termsheet", saved.case, saved.decision, project, ask

@@ -37,7 +37,7 @@ from portfolio.report.errors import UsageError
 from portfolio.report.folder import check_target
 from portfolio.report.pieces import Pieces
 from portfolio.report.run import Run
-from portfolio.report.saved import SavedRun, read_run
+from portfolio.report.saved import SavedRun
 from portfolio.report.steps import Clock, Step, StepCall
 from portfolio.report.worth import Fresh, Worth, write_worth
 from portfolio.scenarios.sampling import HELD, sample_knowing
@@ -141,7 +141,7 @@ def worth(
     if target is not None:
         check_target(target)
     with clock.phase("reading"):
-        saved = SavedRun.of(run) if isinstance(run, Run) else read_run(Path(run))
+        saved = SavedRun.given(run)
     size = saved.case.settings.sampling.scenarios
     count = min(size, 50) if foresight is None else min(foresight, size)
     terms = Terms(count, fresh, tuple(dict.fromkeys(knowing)), groups, each, level, gap, time_limit, threads)

@@ -12,13 +12,12 @@ from portfolio.report.html.plots import Change, Intervals, Lines
 from portfolio.report.html.run_data import read_table
 from portfolio.report.html.study import caveats, read_record, study_page
 from portfolio.report.html.tidy import general, heading
+from portfolio.report.pressure import BALANCE
 from portfolio.report.words import count, number, percent
 
 RECORD = "pressure.json"
 BASE, PRESSED = "at base prices", "under pressure"
 DIFFERENCE = "difference by pressure"
-BALANCE = "balance"
-"""Line of what is owed and not yet due at the end: no cash flow."""
 
 
 def pressure_page(folder: Path) -> Page:

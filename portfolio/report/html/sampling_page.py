@@ -27,7 +27,7 @@ def sampling_page(folder: Path) -> Page:
     """Return the page of the folder."""
     record = read_record(folder, RECORD)
     rows = read_table(folder / "moments.csv")
-    rows["flag"] = rows["flag"].fillna("")
+    rows["flag"] = rows["flag"].astype(object).where(rows["flag"].notna(), "")
     rows["row"] = [f"{d} {e}, {q}" for d, e, q in zip(rows["driver"], rows["entity"], rows["quantity"], strict=True)]
     about = f"{count(record['scenarios'], 'scenario')} by {record['design'].replace('_', ' ')} (seed {record['seed']})."
     judged = rows.loc[rows["flag"] != FEW]

@@ -149,8 +149,9 @@ def test_folder_and_summary(run: api.Run, tmp_path: Path) -> None:
         "pressure.json", "figures.csv", "projects.csv", "flows.csv", "prices.csv", "report.html",
     }  # fmt: skip
     record = json.loads((tmp_path / "out" / "pressure.json").read_text())
-    net = written.flows.loc[written.flows["prices"] == PRESSED, "usd_m"].sum()
-    assert record["net_cash_usd_m"][PRESSED] == pytest.approx(net)
+    mine = written.flows.loc[written.flows["prices"] == PRESSED].groupby("line")["usd_m"].sum()
+    assert record["net_cash_usd_m"][PRESSED] == pytest.approx(mine.sum() - mine.get("balance", 0.0))
+    assert record["owed_usd_m"][PRESSED] == pytest.approx(mine.get("balance", 0.0))
     assert record["rules"]["elasticity"] == 1.5
     console = Console(file=io.StringIO(), width=100)
     console.print(summary(written))
