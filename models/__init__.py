@@ -2,7 +2,9 @@
 
 from models.build import build_extensive_form, build_scenario, build_template
 from models.decision import Decision
-from models.instance import Benchmark, Frozen, Instance, Option, Scenarios, Share
+from models.instance import Instance
+from models.scenarios import Scenarios
+from models.terms import Benchmark, Frozen, Option, Share
 
 __all__ = [
     "Benchmark",

@@ -18,7 +18,8 @@ import numpy.typing as npt
 import pyomo.environ as pyo
 
 from models.expressions import Block
-from models.instance import BLOCKS, CALM, DISRUPTED, Array, Instance
+from models.instance import Array, Instance
+from models.scenarios import BLOCKS, CALM, DISRUPTED
 
 AXES = {
     "demand": "RKMTB",

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from models.instance import Instance, OptionKey, ShareKey
+from models.instance import Instance
+from models.terms import OptionKey, ShareKey
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,9 @@ from typing import Any
 import pyomo.environ as pyo
 
 from models.expressions import Block, total
-from models.instance import CONTRACTS, MONEY, Instance, OptionKey, ShareKey
+from models.instance import Instance
 from models.limits import benchmarks, budget, given, liquidity, payout_tail, placeable, policy, purchase_limit
+from models.terms import CONTRACTS, MONEY, OptionKey, ShareKey
 
 
 def add_variables(block: Block, instance: Instance) -> None:

@@ -10,7 +10,8 @@ import numpy as np
 import pyomo.environ as pyo
 
 from models.expressions import Block, total
-from models.instance import Frozen, Instance, OptionKey, ShareKey
+from models.instance import Instance
+from models.terms import Frozen, OptionKey, ShareKey
 
 ClaimKey = tuple[str, str, str, int]
 """(region, project, structure, window)."""

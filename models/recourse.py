@@ -15,7 +15,9 @@ import pyomo.environ as pyo
 
 from models.data import Numbers, Source, partner_sets
 from models.expressions import Block, total
-from models.instance import BLOCKS, DISRUPTED, Instance, OptionKey
+from models.instance import Instance
+from models.scenarios import BLOCKS, DISRUPTED
+from models.terms import OptionKey
 
 Spell = tuple[int, int, int]
 """(material, year, block), all as indices."""

@@ -17,7 +17,7 @@ from scipy import sparse
 from scipy.optimize import linprog
 
 from models import Instance, Option
-from models.instance import CONTRACTS, MONEY, OptionKey, ShareKey
+from models.terms import CONTRACTS, MONEY, OptionKey, ShareKey
 from portfolio.assemble.options import LeftOut
 
 Array = npt.NDArray[np.float64]

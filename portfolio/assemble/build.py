@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from models import Instance, Scenarios
-from models.instance import OptionKey, ShareKey
+from models.terms import OptionKey, ShareKey
 from portfolio.assemble import supply
 from portfolio.assemble.affordable import without_impossible
 from portfolio.assemble.benchmarks import Domestic, counted_benchmarks, domestic

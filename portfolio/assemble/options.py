@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from models.instance import CONTRACTS, MONEY, Option, OptionKey
+from models.terms import CONTRACTS, MONEY, Option, OptionKey
 from portfolio.case.records import Case, matches
 from portfolio.case.tables import Eligibility, Instrument, Project, Structure
 from portfolio.finance.sizing import guarantee_cover, size

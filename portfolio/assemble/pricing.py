@@ -7,7 +7,8 @@ from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field, replace
 
 from models import Option, Share
-from models.instance import Array, OptionKey, ShareKey
+from models.instance import Array
+from models.terms import OptionKey, ShareKey
 from portfolio.assemble.options import NEGLIGIBLE, Choice, LeftOut, option
 from portfolio.case.records import Case
 from portfolio.case.tables import Eligibility, Instrument, Project

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from models.instance import OptionKey
+from models.terms import OptionKey
 from portfolio.assemble.memory import Within, zeros
 from portfolio.assemble.options import Choice
 from portfolio.case.records import Case

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from models.instance import BLOCKS, CALM, DISRUPTED
+from models.scenarios import BLOCKS, CALM, DISRUPTED
 from portfolio.assemble.memory import zeros
 from portfolio.case.records import Case
 from portfolio.case.tables import Supplier

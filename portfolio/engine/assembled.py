@@ -11,7 +11,7 @@ from scipy import sparse
 
 from models import Decision, Instance
 from models.build import build_first_stage
-from models.instance import OptionKey
+from models.terms import OptionKey
 from portfolio.assemble.affordable import knapsack_rows, least_charges
 from portfolio.engine.compile import Compiled, compile_model
 from portfolio.engine.fingerprint import digest

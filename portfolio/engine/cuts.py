@@ -75,3 +75,11 @@ class CutPool:
 def _clean(gradient: Array) -> Array:
     """A gradient without rounding noise."""
     return np.where(np.abs(gradient) > TINY * (1.0 + np.abs(gradient).max(initial=0.0)), gradient, 0.0)
+
+
+def tail_mean(values: Array, probability: Array, level: float) -> float:
+    """Mean of the worst 1 - level (Rockafellar and Uryasev 2002)."""
+    order = np.argsort(-values, kind="stable")
+    worst, weight = values[order], probability[order]
+    before = np.concatenate([[0.0], np.cumsum(weight)[:-1]])
+    return float(np.clip((1.0 - level) - before, 0.0, weight) @ worst / (1.0 - level))

@@ -15,18 +15,17 @@ from typing import Any
 
 import numpy as np
 
+from portfolio.engine.choices import Choices
 from portfolio.engine.completion import Completion
-from portfolio.engine.cuts import CutPool, Layout
+from portfolio.engine.cuts import CutPool, Layout, tail_mean
 from portfolio.engine.passes import Passes
 from portfolio.engine.pricing import Packages, Pricing, falls_apart
 from portfolio.engine.programme import Array, TwoStage
 from portfolio.engine.protocol import Limits
 from portfolio.engine.relaxation import Point, Relaxation
 from portfolio.engine.restricted import Restricted
-from portfolio.engine.tree import EXACTLY, Costs, Node, Side, Split, TimeLimitError, spread
+from portfolio.engine.tree import EXACTLY, Costs, Node, Split, TimeLimitError
 
-WHOLE = 1e-6
-"""Distance from a whole number up to which a value counts as one."""
 ROUNDS = 500
 """Most rounds of the linear phase."""
 COARSE = 0.01
@@ -37,8 +36,6 @@ PAYING = 0.3
 """Part of the way to the cutoff that a cut at a fractional point has to gain."""
 PATIENCE = 16
 """Most nodes without a cut after cuts at fractional points did not pay."""
-PROBES = 5
-"""Most choices probed at a node."""
 DIVISIONS = 4
 """Most rounds of dividing choices at a node."""
 MANIFOLD = 5
@@ -85,7 +82,7 @@ class Search:
         held = [branch.columns for branch in programme.branches]
         self.decided = np.unique(np.concatenate(held)) if held else np.zeros(0, dtype=np.int64)
         self.seconds = {"linear phase": 0.0, "integer phase": 0.0}
-        self.completion = Completion(self)
+        self.completion, self.choices = Completion(self), Choices(self)
         self.pause: Callable[[], None] | None = None
 
     @cached_property
@@ -295,14 +292,14 @@ class Search:
         self.numbered += 1
         return Node(bound, self.numbered, *rest)
 
-    def _give_up(self, bound: float) -> None:
+    def give_up(self, bound: float) -> None:
         """A node is left within the gap: what it could still hold bounds the answer."""
         self.floor = min(self.floor, bound)
 
     def _visit(self, node: Node) -> Node | None:
         """Solve a node; returns the child to go on with, None where the search goes back to the best open one."""
         if node.bound >= self.cutoff:
-            self._give_up(node.bound)
+            self.give_up(node.bound)
             return None
         self.counts["nodes"] += 1
         self.relaxation = self.full if self.packages is None or node.fine else self.restricted
@@ -320,13 +317,13 @@ class Search:
             node = replace(node, bound=max(node.bound, point.objective))
             self.current = node
             if node.bound >= self.cutoff:
-                self._give_up(node.bound)
+                self.give_up(node.bound)
                 return None
             if divided < DIVISIONS and self._divide():
                 divided += 1
                 point = self.relaxation.solve()
                 continue
-            chosen = self._choose_branch(node, point)
+            chosen = self.choices.branch(node, point)
             if isinstance(chosen, Node):
                 node = chosen
                 self.relaxation.restrict(node.lower, node.upper, node.forced)
@@ -334,7 +331,7 @@ class Search:
                 continue
             split = chosen
             if split is None:
-                split = self._choose_column(point)
+                split = self.choices.column(point)
                 if split is not None and self.completion.look_around(node, point):
                     point = self.relaxation.solve()
                     continue
@@ -348,7 +345,7 @@ class Search:
                     continue
                 if split is None:
                     if self._settled(point):
-                        self._give_up(min(node.bound, self.objective))
+                        self.give_up(min(node.bound, self.objective))
                         return None
                     point = self.relaxation.solve()
                     continue
@@ -414,106 +411,13 @@ class Search:
         shut = binary & (x - node.lower < 1e-9) & (reduced > room + EXACTLY)
         held = binary & (node.upper - x < 1e-9) & (-reduced > room + EXACTLY)
         if (fixed := shut | held).any():  # what is lost lies beyond the cutoff, not beyond the incumbent
-            self._give_up(point.objective + float(np.abs(reduced[fixed]).min()))
+            self.give_up(point.objective + float(np.abs(reduced[fixed]).min()))
         return np.where(held, node.upper, node.lower), np.where(shut, node.lower, node.upper)
-
-    # -- choices ------------------------------------------------------------------------------------------------
-
-    def _choose_branch(self, node: Node, point: Point) -> Split | Node | None:
-        """Of all branches that are open the one expected to raise both bounds most; or the node, tightened."""
-        x = point.x
-        fraction = {n: spread(x[b.columns]) for n, b in enumerate(self.programme.branches)}
-        found = {n: self._split(n, x) for n, part in fraction.items() if part > WHOLE}
-        splits = {n: split for n, split in found.items() if split is not None}
-        return self._most_promising(node, point, splits, fraction)
-
-    def _most_promising(
-        self, node: Node, point: Point, splits: dict[int, Split], fraction: dict[int, float]
-    ) -> Split | Node | None:
-        """The best by pseudocosts, after probing those of which too little is known.
-
-        Where a probe shows that one side holds nothing better, the node is returned with the other side's bounds.
-        """
-        if not splits:
-            return None
-        doubtful = sorted((n for n in splits if self.costs.known(splits[n].key) < 1), key=lambda n: -fraction[n])
-        for n in doubtful[:PROBES]:
-            worth = self._probe(node, point, splits[n])
-            shut = [way for way in (0, 1) if worth[way] >= self.cutoff]
-            if shut:
-                for way in shut:
-                    self._give_up(worth[way])
-                if len(shut) == 2:
-                    return replace(node, bound=min(worth))
-                lower, upper, forced = self._bounds(node, splits[n].sides[1 - shut[0]])
-                return replace(node, lower=lower, upper=upper, forced=forced)
-        return splits[max(splits, key=lambda n: (self.costs.score(splits[n].key), -n))]
-
-    def _choose_column(self, point: Point) -> Split | None:
-        """The most fractional whole column outside the branches."""
-        x = point.x[: self.pool.layout.x]
-        off = np.where(self.single, np.abs(x - np.round(x)), 0.0)
-        column = int(off.argmax())
-        if off[column] <= WHOLE:
-            return None
-        at = np.array([column])
-        down, up = Side(at, upper=float(np.floor(x[column]))), Side(at, lower=float(np.ceil(x[column])))
-        return Split(-1 - column, (down, up), int(x[column] - np.floor(x[column]) > 0.5))
-
-    def _split(self, number: int, x: Array) -> Split | None:
-        """Divide a branch: any of it or nothing, else in two at the coarsest part over which it is spread."""
-        branch = self.programme.branches[number]
-        values = x[branch.columns]
-        mass = float(values.sum())
-        if WHOLE < mass < 1.0 - WHOLE:
-            some = Side(np.zeros(0, dtype=np.int64), force=number)
-            return Split(number, (Side(branch.columns, upper=0.0), some), int(mass >= 0.5))
-        for level, part in enumerate(branch.parts):
-            weight = np.cumsum(np.bincount(part, weights=values))
-            at = int(np.abs(weight - 0.5 * mass).argmin())
-            if WHOLE < weight[at] < mass - WHOLE:
-                early = part <= at
-                sides = Side(branch.columns[early], upper=0.0), Side(branch.columns[~early], upper=0.0)
-                return Split((1 + level) * len(self.programme.branches) + number, sides, int(weight[at] > 0.5 * mass))
-        return None
-
-    @staticmethod
-    def _bounds(node: Node, side: Side) -> tuple[Array, Array, frozenset[int]]:
-        """Bounds and forced branches of a child."""
-        lower, upper = node.lower.copy(), node.upper.copy()
-        if side.lower is not None:
-            lower[side.columns] = np.maximum(lower[side.columns], side.lower)
-        if side.upper is not None:
-            upper[side.columns] = np.minimum(upper[side.columns], side.upper)
-        return lower, upper, node.forced if side.force is None else node.forced | {side.force}
-
-    def _probe(self, node: Node, point: Point, split: Split) -> list[float]:
-        """Solve both children for what they cost (strong branching), without cuts of their own; their bounds."""
-        snapshot: Any = self.relaxation.snapshot()
-        top = self.cutoff if np.isfinite(self.cutoff) else point.objective + 0.1 * abs(point.objective)
-        worth = []
-        for way, side in enumerate(split.sides):
-            self.relaxation.restrict(*self._bounds(node, side))
-            self.relaxation.restart(snapshot)
-            found = self.relaxation.solve()
-            worth.append(np.inf if found is None else found.objective)
-            self.costs.learn(split.key, way, min(worth[way], top) - point.objective)
-        self.relaxation.restrict(node.lower, node.upper, node.forced)
-        self.relaxation.restart(snapshot)
-        return worth
 
     def _branch(self, node: Node, split: Split) -> Node:
         """Open both children; returns the one to go on with."""
         snapshot: Any = self.relaxation.snapshot()
-        self.push(node.bound, *self._bounds(node, split.sides[1 - split.first]), snapshot,
+        self.push(node.bound, *self.choices.bounds(node, split.sides[1 - split.first]), snapshot,
                   (split.key, 1 - split.first, node.bound), node.fine)  # fmt: skip
-        return self._node(node.bound, *self._bounds(node, split.sides[split.first]), None,
+        return self._node(node.bound, *self.choices.bounds(node, split.sides[split.first]), None,
                           (split.key, split.first, node.bound), node.fine)  # fmt: skip
-
-
-def tail_mean(values: Array, probability: Array, level: float) -> float:
-    """Mean of the worst 1 - level (Rockafellar and Uryasev 2002)."""
-    order = np.argsort(-values, kind="stable")
-    worst, weight = values[order], probability[order]
-    before = np.concatenate([[0.0], np.cumsum(weight)[:-1]])
-    return float(np.clip((1.0 - level) - before, 0.0, weight) @ worst / (1.0 - level))

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from models import Decision, Instance
-from models.instance import CONTRACTS
+from models.terms import CONTRACTS
 from portfolio.assemble import Assembly
 from portfolio.case.records import Case
 from portfolio.evaluation.feasibility import charge, payout_tail, placed_offtake

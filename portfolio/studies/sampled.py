@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from models import Benchmark, Decision
-from models.instance import OptionKey
+from models.terms import OptionKey
 from portfolio.assemble import assemble
 from portfolio.case.ordering import ordered
 from portfolio.case.records import Case

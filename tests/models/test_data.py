@@ -7,7 +7,7 @@ import pytest
 
 from models import Instance
 from models.data import AXES, UNCUT, Data, partner_sets
-from models.instance import DISRUPTED
+from models.scenarios import DISRUPTED
 from tests.models.instances import random_instance
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scipy.optimize import linprog
 
 from models import Instance
-from models.instance import CONTRACTS, MONEY, OptionKey
+from models.terms import CONTRACTS, MONEY, OptionKey
 from portfolio.assemble import Assembly, assemble, build, memory, production
 from portfolio.assemble.affordable import least_charges
 from portfolio.assemble.memory import Within, zeros
