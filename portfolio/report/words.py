@@ -13,8 +13,14 @@ BENCHMARKS = {
 """Benchmarks in words."""
 
 
+def _settled(value: float) -> float:
+    """A number without the noise of its last digits, so that halves round alike from memory and from a file."""
+    return float(f"{value:.10g}")
+
+
 def number(value: float) -> str:
     """Round to what a reader can use: three digits or whole numbers, thousands separated."""
+    value = _settled(value)
     if abs(value) < 5e-4:
         return "0"
     digits = 0 if abs(value) >= 100 else 1 if abs(value) >= 10 else 2
@@ -23,7 +29,7 @@ def number(value: float) -> str:
 
 def percent(value: float) -> str:
     """Share as a percentage, one decimal below 10 %."""
-    text = f"{100 * value:.{0 if abs(value) >= 0.0995 else 1}f}"
+    text = f"{_settled(100 * value):.{0 if abs(value) >= 0.0995 else 1}f}"
     return f"{'0' if text in ('0.0', '-0.0', '-0') else text} %"
 
 

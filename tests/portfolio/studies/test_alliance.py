@@ -14,10 +14,12 @@ from portfolio.case.tables import Budget, Eligibility, Member
 from portfolio.engine.protocol import Limits
 from portfolio.engine.variation import Changes
 from portfolio.evaluation.fresh import fix, fresh_seed, in_chunks
+from portfolio.evaluation.intervals import Interval
 from portfolio.report.errors import UsageError
 from portfolio.report.study import Study
 from portfolio.studies import rounds
 from portfolio.studies.alliance import SWITCHES, alliance
+from portfolio.studies.alliance_tables import _clear
 from portfolio.studies.points import Point
 from portfolio.studies.solving import Prepared
 from tests.portfolio.studies.cases import risky_case
@@ -209,3 +211,12 @@ class TestWork:
         made = alliance(must, switches=False, **ASKED)
         assert "shapley" not in made.tables
         assert any("nobody" in note for note in made.caveats)
+
+
+def test_rounding_is_no_clear_effect() -> None:
+    """An interval away from zero by rounding alone says nothing; by more it does."""
+    said = Interval(4e-13, 2e-13, 6e-13, 0.95, 100, 100.0, "", True)
+    assert not _clear(said)
+    assert _clear(said.scaled(1e13))
+    assert _clear(Interval(-2.0, -3.0, -1.0, 0.95, 100, 100.0, "", True))
+    assert not _clear(Interval(1.0, -1.0, 3.0, 0.95, 100, 100.0, "", True))

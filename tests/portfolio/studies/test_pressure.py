@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from click.testing import CliRunner
 from rich.console import Console
@@ -22,7 +23,7 @@ from portfolio.cli import main
 from portfolio.evaluation.fresh import fix
 from portfolio.finance.economics import economics
 from portfolio.report.errors import UsageError
-from portfolio.report.pressure import PRESSED
+from portfolio.report.pressure import BASE, PRESSED
 from portfolio.report.pressure_summary import summary
 from portfolio.scenarios.pressure import pressed
 from portfolio.scenarios.sampling import sample
@@ -141,6 +142,18 @@ def test_elasticity_never_raises_the_output_of_a_merchant_plant(run: api.Run, pr
         total.append(output.sum())
     sells = economics(case, case.projects[at]).payable.any()
     assert (total[-1] < total[0]) == bool(sells) or total[0] == 0
+
+
+def test_what_is_owed_is_no_cash(run: api.Run) -> None:
+    found = api.pressure(run, scenarios=20)
+    rows = [("EUF", "outlay", -50.0), ("EUF", "service", 20.0), ("JOG", "balance", 7.0), ("EUF", "balance", 1.0)]
+    flows = pd.DataFrame(
+        [(*row[:2], factor * row[2], prices) for row in rows for prices, factor in ((BASE, 1.0), (PRESSED, 2.0))],
+        columns=["member", "line", "usd_m", "prices"],
+    )
+    made = replace(found, flows=flows)
+    assert made.net_cash_usd_m == {BASE: -30.0, PRESSED: -60.0}
+    assert made.owed_usd_m == {BASE: 8.0, PRESSED: 16.0}
 
 
 def test_folder_and_summary(run: api.Run, tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ from portfolio.evaluation.fresh import fix, in_chunks
 from portfolio.evaluation.intervals import paired_difference
 from portfolio.report.errors import UsageError
 from portfolio.report.pieces import pieces_of
-from portfolio.report.regret_summary import summary
+from portfolio.report.regret_summary import _choice, summary
 from portfolio.scenarios.opinions import Opinion
 from portfolio.studies import regret as study
 
@@ -200,6 +200,14 @@ def test_going_on(run: api.Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     }
     record = json.loads((target / "regret.json").read_text())
     assert record["minmax_regret"] == again.summary()["minmax_regret"]
+
+
+def test_one_candidate_is_no_choice(found: api.Regret) -> None:
+    """Where all searches end at one portfolio, nothing is said to be worse beyond noise."""
+    said = _choice(replace(found, candidates=found.candidates[:1])).plain
+    assert "nothing to compare" in said
+    assert "worse beyond noise" not in said
+    assert "nothing to compare" not in _choice(found).plain
 
 
 def test_summary_fits(found: api.Regret) -> None:

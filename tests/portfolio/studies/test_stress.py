@@ -205,6 +205,21 @@ class TestCommand:
         ]
         assert np.mean([x.with_fund.weighted[0] for x in single]) == pytest.approx(row["weighted"], rel=1e-9)
 
+    def test_trials_that_are_worse_with_the_fund(self, found: api.Stress) -> None:
+        """As many as the table has, by hand; none where the worlds change places."""
+        of = found.alone.set_index(["stress", "start_year", "world"])["weighted"]
+        pairs = {key[:2] for key in of.index}
+        worse = {(s, y) for s, y in pairs if of[s, y, "with"] > of[s, y, "without"] * (1 + 1e-6)}
+        assert {(r["stress"], r["start_year"]) for r in found.worse_with_fund} == worse
+        turned = found.alone.assign(world=found.alone["world"].map({"with": "without", "without": "with"}))
+        better = {(s, y) for s, y in pairs if of[s, y, "without"] > of[s, y, "with"] * (1 + 1e-6)}
+        assert better
+        other = replace(found, alone=turned)
+        assert {(r["stress"], r["start_year"]) for r in other.worse_with_fund} == better
+        console = Console(file=io.StringIO(), width=100)
+        console.print(summary(other))
+        assert f"larger in {len(better)} of the trials" in " ".join(console.file.getvalue().split())
+
     def test_folder(self, found: api.Stress) -> None:
         assert found.path is not None
         names = {p.name for p in found.path.iterdir()}
