@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, fields, replace
 from functools import partial
 from os import PathLike
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -15,18 +14,17 @@ from models import Decision, Instance
 from portfolio.assemble import resampled
 from portfolio.engine.assembled import rebound
 from portfolio.engine.passes import threads as cores
-from portfolio.evaluation.fresh import AHEAD, FixedPortfolio, fix, fresh_seed, in_chunks, in_turn
+from portfolio.evaluation.fresh import AHEAD, FixedPortfolio, in_chunks, in_turn
 from portfolio.evaluation.greedy import greedy
 from portfolio.evaluation.intervals import Interval, cvar_interval, mean_interval, paired_difference
 from portfolio.evaluation.measures import WITH, WITHOUT
 from portfolio.evaluation.outcomes import Array, Outcomes, Recourse
-from portfolio.report.errors import RunError, UsageError
-from portfolio.report.folder import check_target
 from portfolio.report.foresight import FORESIGHT, GREEDY, Foresight, write_foresight
 from portfolio.report.run import Run
 from portfolio.report.saved import SavedRun
 from portfolio.report.steps import Clock, Step, StepCall
 from portfolio.scenarios.drivers import Drivers
+from portfolio.studies.opening import open_run
 
 WORLDS = (WITHOUT, WITH)
 RELEASES = (FORESIGHT, GREEDY)
@@ -102,23 +100,12 @@ def foresight(
     OutputError
         If ``out`` exists or cannot be written; before any long work.
     """
-    target, clock = None if out is None else Path(out), Clock(progress)
-    if target is not None:
-        check_target(target)
-    if scenarios < 2 or threads < 0 or (seed is not None and seed < 0) or not 0 < level < 1:
-        raise UsageError("scenarios has to be at least 2, threads and seed at least 0, level between 0 and 1")
-    with clock.phase("reading"):
-        saved = SavedRun.given(run)
-    with clock.phase("assembling"):
-        try:
-            fixed = fix(saved.case, saved.decision, threads)
-        except ValueError as fault:
-            raise RunError(f"{saved.name}: its portfolio does not fit its case: {fault}; solve it again") from fault
-    drawn = fresh_seed(saved.case) if seed is None else seed
+    clock = Clock(progress)
+    at = open_run(run, scenarios=scenarios, seed=seed, level=level, threads=threads, out=out, clock=clock)
     with clock.phase("measuring"):
-        found = _measure(fixed, scenarios, drawn, clock)
-    made = replace(_gathered(saved, fixed.instance, found, drawn, level), seconds=dict(clock.seconds))
-    return made if target is None else write_foresight(made, target)
+        found = _measure(at.fixed, scenarios, at.seed, clock)
+    made = replace(_gathered(at.saved, at.fixed.instance, found, at.seed, level), seconds=dict(clock.seconds))
+    return made if at.target is None else write_foresight(made, at.target)
 
 
 def _measure(fixed: FixedPortfolio, count: int, seed: int, clock: Clock) -> _Both:

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from os import PathLike
-from pathlib import Path
 
 import pandas as pd
 
 from portfolio.evaluation.figures import Figure, Terms, figures, shortfall_by
-from portfolio.evaluation.fresh import FixedPortfolio, Measured, fix, fresh_seed, in_chunks
+from portfolio.evaluation.fresh import FixedPortfolio, Measured, in_chunks
 from portfolio.evaluation.measures import WITH, WITHOUT
-from portfolio.report.errors import RunError, UsageError
+from portfolio.report.errors import RunError
 from portfolio.report.evaluation import TABLES, Evaluation, scenario_rows, warnings, write_evaluation
-from portfolio.report.folder import check_target
 from portfolio.report.run import Run
 from portfolio.report.saved import SavedRun
 from portfolio.report.steps import Clock, Step
+from portfolio.studies.opening import open_run
 
 SCENARIOS = 10_000
 """Fresh scenarios where no number is given."""
@@ -35,47 +34,18 @@ def out_of_sample(
     clock: Clock,
 ) -> Evaluation:
     """Measure the portfolio of a run on fresh scenarios; see :func:`portfolio.api.evaluate`."""
-    target = None if out is None else Path(out)
-    if target is not None:
-        check_target(target)
-    with clock.phase("reading"):
-        saved = SavedRun.given(run)
-    chosen = _seed(saved, scenarios, seed, level, threads)
-    with clock.phase("assembling"):
-        fixed = _fix(saved, threads)
+    at = open_run(run, scenarios=scenarios, seed=seed, level=level, threads=threads, out=out, clock=clock)
+    saved, fixed = at.saved, at.fixed
     own = _measure(fixed, saved.case.settings.sampling.scenarios, None, "measuring on the run's own scenarios", clock)
     _confirm(saved, fixed, own)
-    fresh = _measure(fixed, scenarios, chosen, "measuring on fresh scenarios", clock)
+    fresh = _measure(fixed, scenarios, at.seed, "measuring on fresh scenarios", clock)
     with clock.phase("estimating"):
-        found = _evaluation(saved, fixed, own, fresh, chosen, level)
+        found = _evaluation(saved, fixed, own, fresh, at.seed, level)
     found = replace(found, seconds=dict(clock.seconds))
-    if target is None:
+    if at.target is None:
         return found
     with clock.phase("writing"):
-        return write_evaluation(found, target)
-
-
-def _seed(saved: SavedRun, scenarios: int, seed: int | None, level: float, threads: int) -> int:
-    """Check the arguments and return the seed to use."""
-    if scenarios < 2:
-        raise UsageError("scenarios has to be at least 2: one scenario says nothing of the spread")
-    if not 0 < level < 1:
-        raise UsageError("level is a share between 0 and 1, such as 0.95")
-    if threads < 0 or (seed is not None and seed < 0):
-        raise UsageError("threads and seed have to be at least 0")
-    own = saved.case.settings.sampling.seed
-    if seed == own:
-        raise UsageError(
-            f"seed {seed} is that of the scenarios the portfolio was chosen on: they would come again; give another"
-        )
-    return fresh_seed(saved.case) if seed is None else seed
-
-
-def _fix(saved: SavedRun, threads: int) -> FixedPortfolio:
-    try:
-        return fix(saved.case, saved.decision, threads)
-    except ValueError as fault:
-        raise RunError(f"{saved.name}: its portfolio does not fit its case: {fault}; solve the case again") from fault
+        return write_evaluation(found, at.target)
 
 
 def _measure(fixed: FixedPortfolio, count: int, seed: int | None, phase: str, clock: Clock) -> Measured:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from os import PathLike
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -13,10 +12,8 @@ import pandas as pd
 from models import Decision, Instance
 from portfolio.assemble import Assembly, resampled
 from portfolio.case.records import Case
-from portfolio.evaluation.fresh import Array, FixedPortfolio, Measured, fix, fresh_seed
+from portfolio.evaluation.fresh import Array, FixedPortfolio, Measured
 from portfolio.evaluation.intervals import Interval, mean_interval, paired_difference
-from portfolio.report.errors import RunError, UsageError
-from portfolio.report.folder import check_target
 from portfolio.report.pressure import BASE, PRESSED, PricePressure, write_pressure
 from portfolio.report.run import Run
 from portfolio.report.saved import SavedRun
@@ -24,6 +21,7 @@ from portfolio.report.steps import Clock, StepCall
 from portfolio.report.tables import full_ledger, projects_table
 from portfolio.scenarios.pressure import pressed
 from portfolio.scenarios.sampling import sample
+from portfolio.studies.opening import open_run
 
 
 def pressure(
@@ -64,21 +62,11 @@ def pressure(
     OutputError
         If ``out`` exists or cannot be written; before any long work.
     """
-    target, clock = None if out is None else Path(out), Clock(progress)
-    if target is not None:
-        check_target(target)
-    if scenarios < 2 or threads < 0 or (seed is not None and seed < 0) or not 0 < level < 1:
-        raise UsageError("scenarios has to be at least 2, threads and seed at least 0, level between 0 and 1")
-    with clock.phase("reading"):
-        saved = SavedRun.given(run)
-    with clock.phase("assembling"):
-        try:
-            fixed = fix(saved.case, saved.decision, threads)
-        except ValueError as fault:
-            raise RunError(f"{saved.name}: its portfolio does not fit its case: {fault}; solve it again") from fault
-    found = _compare(saved, fixed, scenarios, fresh_seed(saved.case) if seed is None else seed, level, clock)
+    clock = Clock(progress)
+    at = open_run(run, scenarios=scenarios, seed=seed, level=level, threads=threads, out=out, clock=clock)
+    found = _compare(at.saved, at.fixed, scenarios, at.seed, level, clock)
     found = replace(found, seconds=dict(clock.seconds))
-    return found if target is None else write_pressure(found, target)
+    return found if at.target is None else write_pressure(found, at.target)
 
 
 def _compare(

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from os import PathLike
-from pathlib import Path
 
 import pandas as pd
 
-from portfolio.evaluation.fresh import FixedPortfolio, Measured, fix, fresh_seed, in_chunks
+from portfolio.evaluation.fresh import FixedPortfolio, Measured, in_chunks
 from portfolio.evaluation.measures import WITH, WITHOUT
 from portfolio.evaluation.stress import (
     ALONE,
@@ -25,13 +24,12 @@ from portfolio.evaluation.stress import (
     place_rows,
     stressed_sample,
 )
-from portfolio.report.errors import RunError, UsageError
-from portfolio.report.folder import check_target
+from portfolio.report.errors import UsageError
 from portfolio.report.run import Run
-from portfolio.report.saved import SavedRun
 from portfolio.report.steps import Clock, Step
 from portfolio.report.stress import Stress, write_stress
 from portfolio.scenarios.drivers import Drivers
+from portfolio.studies.opening import Opened, open_run
 
 STRESSED = 1_000
 """Scenarios that events are added to where no number is given."""
@@ -54,40 +52,24 @@ class Ask:
 
 def stress_test(run: str | PathLike[str] | Run, ask: Ask, *, out: str | PathLike[str] | None, clock: Clock) -> Stress:
     """Put the portfolio of a run under stress; see :func:`portfolio.api.stress`."""
-    target = None if out is None else Path(out)
-    if target is not None:
-        check_target(target)
-    if ask.scenarios < 2 or ask.threads < 0 or (ask.seed is not None and ask.seed < 0):
-        raise UsageError("scenarios has to be at least 2, threads and seed at least 0")
-    with clock.phase("reading"):
-        saved = SavedRun.given(run)
-    if ask.year is not None and ask.year not in saved.case.years:
-        years = saved.case.years
-        raise UsageError(f"year {ask.year} is outside the horizon {years[0]} to {years[-1]}")
+    at = open_run(run, scenarios=ask.scenarios, seed=ask.seed, threads=ask.threads, out=out, clock=clock)
+    case = at.saved.case
+    if ask.year is not None and ask.year not in case.years:
+        raise UsageError(f"year {ask.year} is outside the horizon {case.years[0]} to {case.years[-1]}")
     try:
-        trials = event_trials(saved.case, ask.events)
+        trials = event_trials(case, ask.events)
     except ValueError as fault:
         raise UsageError(str(fault)) from None
-    with clock.phase("assembling"):
-        fixed = _fix(saved, ask.threads)
-    found = _measure(saved, fixed, trials, ask, clock)
-    found = replace(found, seconds=dict(clock.seconds))
-    if target is None:
+    found = replace(_measure(at, trials, ask, clock), seconds=dict(clock.seconds))
+    if at.target is None:
         return found
     with clock.phase("writing"):
-        return write_stress(found, target)
+        return write_stress(found, at.target)
 
 
-def _fix(saved: SavedRun, threads: int) -> FixedPortfolio:
-    try:
-        return fix(saved.case, saved.decision, threads)
-    except ValueError as fault:
-        raise RunError(f"{saved.name}: its portfolio does not fit its case: {fault}; solve the case again") from fault
-
-
-def _measure(saved: SavedRun, fixed: FixedPortfolio, trials: tuple[Trial, ...], ask: Ask, clock: Clock) -> Stress:
+def _measure(at: Opened, trials: tuple[Trial, ...], ask: Ask, clock: Clock) -> Stress:
     """Measure every trial, alone and events on top, and gather the tables."""
-    seed = fresh_seed(saved.case) if ask.seed is None else ask.seed
+    saved, fixed, seed = at.saved, at.fixed, at.seed
     quiet, places = calm(fixed), list[dict[str, object]]()
     rows: Rows = []
     worst: dict[str, int] = {}
