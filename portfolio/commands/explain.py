@@ -52,6 +52,9 @@ def explain(
     alone keeps it out, how far its capex is from where it enters or leaves. Nothing is claimed that the solver's
     bounds leave open; a smaller --gap decides more. RUN is read, never changed.
 
+    Three searches, two for each rule that may be relaxed and several for each number moved, every one of up to
+    --time-limit seconds: some ten minutes for the shipped case. --no-rules leaves most of them out.
+
     Finished work is kept in OUT.pieces until all is done; after Ctrl-C or a crash the same command goes on.
     """
     from portfolio import api

@@ -159,7 +159,7 @@ def test_folder_and_summary(run: api.Run, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("wrong", [{"scenarios": 1}, {"level": 1.0}, {"threads": -1}, {"seed": -1}])
 def test_refusals(run: api.Run, wrong: dict[str, float]) -> None:
-    with pytest.raises(UsageError, match="at least|between 0 and 1"):
+    with pytest.raises(UsageError, match=r"at least|between 0 and 1"):
         api.foresight(run, **wrong)  # type: ignore[arg-type]
 
 
