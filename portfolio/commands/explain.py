@@ -53,7 +53,7 @@ def explain(
     bounds leave open; a smaller --gap decides more. RUN is read, never changed.
 
     Three searches, two for each rule that may be relaxed and several for each number moved, every one of up to
-    --time-limit seconds: some ten minutes for the shipped case. --no-rules leaves most of them out.
+    --time-limit seconds: for the shipped case from minutes to an hour. --no-rules leaves most of them out.
 
     Finished work is kept in OUT.pieces until all is done; after Ctrl-C or a crash the same command goes on.
     """
