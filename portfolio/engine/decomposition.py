@@ -30,6 +30,8 @@ FLAT = 1.0
 
 ALLOWED = 1e-7
 """What a start may miss rules by: the solver's own tolerance."""
+ROUNDING = 1e-12
+"""Part of the terms of a row that counts as rounding."""
 
 
 @dataclass(frozen=True)
@@ -213,7 +215,7 @@ def zero_start(programme: TwoStage) -> Array | None:
 def allowed(first: LinearProgram, x: Array) -> bool:
     """Whether a point keeps bounds and rows, and whole columns are whole."""
     rows = first.matrix @ x
-    room = ALLOWED * (1.0 + np.abs(x).max(initial=0.0))
+    room = ALLOWED + ROUNDING * (abs(first.matrix) @ np.abs(x))
     inside = (x >= first.lower - ALLOWED).all() and (x <= first.upper + ALLOWED).all()
     kept = (rows >= first.row_lower - room).all() and (rows <= first.row_upper + room).all()
     return bool(inside and kept and (np.abs(x - np.round(x))[first.integer] <= ALLOWED).all())

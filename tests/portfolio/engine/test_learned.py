@@ -10,6 +10,7 @@ import pytest
 from models import Instance
 from portfolio.engine import Benders, Limits, Status
 from portfolio.engine.assembled import compile_instance
+from portfolio.engine.decomposition import allowed
 from portfolio.engine.learned import Learned, recourse_mark
 from portfolio.engine.variation import Changes, Variation
 from tests.models.instances import VARIATIONS, altered, random_instance, rich, tail_averse, tiny_instance
@@ -134,3 +135,17 @@ def test_a_variation_is_the_instance_changed(changes: Changes) -> None:
 def test_no_change_is_the_instance_itself() -> None:
     variation = Variation.of(tiny_instance())
     assert variation.changed(Changes()) is variation
+
+
+def test_a_start_keeps_the_rules() -> None:
+    """The best portfolio is allowed; a hundred-thousandth beyond a row, a bound or a whole number is not."""
+    i = rich(tiny_instance())
+    first, best = compile_instance(i).programme.first, lesson(i).best
+    assert best is not None
+    assert allowed(first, best)
+    whole = int(np.flatnonzero(first.integer & (best == 1.0))[0])
+    part = int(np.flatnonzero(~first.integer & (best > 0.0))[0])
+    for column, step in ((whole, -1e-5), (whole, 1e-5), (part, -best[part] - 1e-5), (part, 1e6)):
+        other = best.copy()
+        other[column] += step
+        assert not allowed(first, other)
