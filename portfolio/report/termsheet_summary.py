@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from rich.console import Group, RenderableType
@@ -31,11 +32,13 @@ def summary(found: Study) -> RenderableType:
 def _title(found: Study) -> Text:
     f = found.figures
     until = "to the end of its contract" if f["until"] is None else f"in {f['until']}"
+    best = f["recommended"]
+    short = "" if works(f) else "No offer tried works" + (f"; the nearest: {best['why']}" if best else "") + ".\n"
     return Text.assemble(
         (f"Term sheet: {found.title}", "bold"),
         "\n",
         f"Close in {f['window']}; alive {until} with probability {percent(f['survival'])} or more; {f['scenarios']:,} "
-        f"fresh scenarios; {'in' if f['in_portfolio'] else 'not in'} the portfolio of the run\n",
+        f"fresh scenarios; {'in' if f['in_portfolio'] else 'not in'} the portfolio of the run\n{short}",
     )
 
 
@@ -45,12 +48,22 @@ def _value(value: Any) -> str:
     return value if isinstance(value, str) else number(float(value))
 
 
+def works(figures: Mapping[str, Any]) -> bool:
+    """Whether the offer recommended closes the project and keeps it alive as asked."""
+    best = figures["recommended"]
+    return best is not None and bool(best["works"])
+
+
 def _sheet(found: Study) -> Table:
+    """Terms as they are, where the project is in the portfolio, and the least or else the nearest tried."""
+    sides = [("least", "least" if works(found.figures) else "nearest")]
+    if found.figures["in_portfolio"]:
+        sides.insert(0, ("as_it_is", "as it is"))
     made = start_table(
-        "Terms", ("", "left"), ("unit", "left"), ("as it is", "right"), ("least", "right"), ("source", "left")
+        "Terms", ("", "left"), ("unit", "left"), *((name, "right") for _, name in sides), ("source", "left")
     )
     for row in records(found.tables["sheet"]):
-        made.add_row(row["item"], row["unit"], _value(row["as_it_is"]), _value(row["least"]), row["source"])
+        made.add_row(row["item"], row["unit"], *(_value(row[side]) for side, _ in sides), row["source"])
     return made
 
 

@@ -10,6 +10,7 @@ from portfolio.report.html.page import Block, Chart, Column, Fact, Facts, Page, 
 from portfolio.report.html.plots import Intervals, Stacked
 from portfolio.report.html.study import study_page
 from portfolio.report.html.tidy import StudyFolder, general, shown, text_of
+from portfolio.report.termsheet_summary import works
 from portfolio.report.words import number, percent
 
 MOST_OFFERS = 20
@@ -41,7 +42,7 @@ def _facts(record: dict[str, Any]) -> Facts:
     if best is None:
         return Facts((Fact("Recommended", "none", "no offer tried keeps it alive as asked"),))
     facts = [
-        Fact("Public money", f"USD {number(best['public_money_usd_m'])} M", f"private debt: {best['debt']}"),
+        Fact("Public money", f"USD {number(best['public_money_usd_m'])} M", ""),
         Fact(
             "Least strike",
             f"USD {number(best['strike_usd_kg'])}/kg" if best["share"] > 0 else "no price protection",
@@ -51,6 +52,7 @@ def _facts(record: dict[str, Any]) -> Facts:
     if best["survival"] is not None:
         limits = f"{percent(float(record['level']))} interval {percent(best['low'])} to {percent(best['high'])}"
         facts.append(Fact("Alive", percent(best["survival"]), limits))
+    facts.insert(0, Fact("Recommended" if best["works"] else "No offer tried works", best["debt"], "private debt"))
     facts.append(Fact("Can be split among members", "yes" if best["works"] else "no", str(best["why"] or "")))
     return Facts(tuple(facts))
 
@@ -65,7 +67,10 @@ def _terms(found: StudyFolder) -> tuple[Block, ...]:
         return ()
     rows = found.tables["sheet"]
     rows = rows.assign(**{name: [_rounded(v) for v in text_of(rows[name])] for name in ("as_it_is", "least")})
-    headings = {"item": "Term", "unit": "Unit", "as_it_is": "As it is", "least": "Least", "source": "Source"}
+    tried = "Least" if works(found.record) else "Nearest tried"
+    headings = {"item": "Term", "unit": "Unit", "as_it_is": "As it is", "least": tried, "source": "Source"}
+    if not found.record["in_portfolio"]:
+        headings.pop("as_it_is")
     note = "Exact values are in sheet.csv."
     return (Table("Terms side by side", rows, tuple(Column(k, v) for k, v in headings.items()), note),)
 
