@@ -162,8 +162,8 @@ def _optimism(figures: pd.DataFrame, in_sample: int) -> Iterator[str]:
         yield f"The fund looked better than it is: {in_sample:,} scenarios flattered it. Solve with more of them."
     elif high[WITH] < 0:
         yield (
-            f"The run's {in_sample:,} scenarios are milder than most: there is more shortfall on fresh ones. What the fund "
-            "takes off was not overstated. Solve with more of them."
+            f"The run's {in_sample:,} scenarios are milder than most: there is more shortfall on fresh ones. What the "
+            "fund takes off was not overstated. Solve with more of them."
         )
 
 
