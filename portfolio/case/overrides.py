@@ -82,10 +82,7 @@ def _take_apart(text: str) -> Override:
     known = {c.name: c for c in columns(SECTIONS.get(home) or TABLES[home])}
     if name not in known:
         what = "key" if home in SECTIONS else "column"
-        raise _RefusedError(
-            f"unknown {what} {name!r} of {home}",
-            _elsewhere(name, known) if nearest(name, known) is None else advise(name, known),
-        )
+        raise _RefusedError(f"unknown {what} {name!r} of {home}", _remedy(name, known))
     if override.factor:
         if known[name].kind not in ("number", "integer"):
             raise _RefusedError(f"{name} is no number, so a factor has no meaning", "write = and the value")
@@ -96,11 +93,15 @@ def _take_apart(text: str) -> Override:
     return override
 
 
-def _elsewhere(name: str, known: Iterable[str]) -> str:
-    """Return the remedy for a name that its table does not have: the places that hold a word of it, or what is known."""
-    homes = {**SECTIONS, **TABLES}
-    places = [f"{home}.{c.name}" for home, what in homes.items() for c in columns(what) if c.name.startswith(name)]
-    return f"did you mean {' or '.join(places)}?" if 0 < len(places) < 4 else advise(name, known)
+def _remedy(name: str, known: Iterable[str]) -> str:
+    """Return what is likely meant: a name close to it, or the places elsewhere that begin like it."""
+    names = list(known)
+    if nearest(name, names) is None:
+        homes = {**SECTIONS, **TABLES}
+        places = [f"{home}.{c.name}" for home, what in homes.items() for c in columns(what) if c.name.startswith(name)]
+        if 0 < len(places) < 4:
+            return f"did you mean {' or '.join(places)}?"
+    return advise(name, names)
 
 
 def _apply(folder: Folder, override: Override) -> Folder:
