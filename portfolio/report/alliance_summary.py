@@ -16,21 +16,24 @@ from portfolio.report.summary import number, percent, start_table
 
 WORDS = {
     "own_shortfall_tpy": "shortfall of its region, t/y",
-    "objective": "objective (weighted t)",
+    "own_weighted": "the same, weighted t",
+    "own_objective": "its objective: weighted t and cost",
+    "objective": "objective of all, weighted t",
     "expected_cost_usd_m": "expected cost, USD M",
     "charge_usd_m": "charged to its budgets, USD M",
     "exposure_usd_m": "maximum exposure, USD M",
 }
+VERDICTS = {"gain": "gains", "lose": "loses", "undecided": "undecided"}
 
 
 def summary(found: Study) -> RenderableType:
     """Return the whole summary; fits 100 columns."""
     level = found.figures["level"]
-    parts: list[RenderableType] = [_title(found), _members(found, level)]
+    parts: list[RenderableType] = [_title(found), *_members(found, level)]
     if "shapley" in found.tables:
         parts += [_shapley(found, level), _core(found), _joining(found)]
     if "switches" in found.tables:
-        parts.append(_switches(found))
+        parts.append(_switches(found, level))
     if "effects" in found.tables:
         parts.append(_effects(found, level))
     parts.append(notes(found.caveats, None if found.path is None else f"Folder: {found.path}"))
@@ -51,17 +54,35 @@ def _span(low: Any, high: Any) -> str:
     return "" if low is None or high is None or low != low else f"{number(low)} to {number(high)}"
 
 
-def _members(found: Study, level: float) -> Table:
+def _members(found: Study, level: float) -> list[Table]:
+    """Each member alone, first in its own interest, then in that of all, against the joint fund."""
+    world = "without agreements" if found.figures["alone"] == "apart" else "agreements in force"
+    titles = {
+        "own": f"Each member alone, for its own region ({world}), and in the joint fund",
+        "common": "Each member alone, for all regions with agreements in force, and in the joint fund",
+    }
+    rows = records(found.tables["members"])
+    return [
+        _alone(title, [row for row in rows if row["interest"] == interest], level)
+        for interest, title in titles.items()
+        if any(row["interest"] == interest for row in rows)
+    ]
+
+
+def _alone(title: str, rows: list[dict[str, Any]], level: float) -> Table:
     made = start_table(
-        "Each member alone and in the joint fund, on fresh scenarios", ("member", "left"), ("", "left"),
-        ("no fund", "right"), ("alone", "right"), ("joint", "right"), ("joint less alone", "right"),
-        (f"{100 * level:.3g} % interval", "right"),
+        title, ("member", "left"), ("", "left"), ("no fund", "right"), ("alone", "right"), ("joint", "right"),
+        ("joint − alone", "right"), (f"{100 * level:.3g} % interval", "right"), ("", "left"),
     )  # fmt: skip
-    for row in records(found.tables["members"]):
+    last = ""
+    for row in rows:
+        verdict = row.get("verdict")
         made.add_row(
-            escape(row["member"]), WORDS[row["figure"]], number(row["without"]), number(row["alone"]),
-            number(row["joint"]), number(row["difference"]), _span(row["low"], row["high"]),
+            escape(row["member"]) if row["member"] != last else "", WORDS[row["figure"]], number(row["without"]),
+            number(row["alone"]), number(row["joint"]), number(row["difference"]), _span(row["low"], row["high"]),
+            VERDICTS.get(verdict, "") if isinstance(verdict, str) else "",
         )  # fmt: skip
+        last = row["member"]
     return made
 
 
@@ -106,31 +127,34 @@ def _joining(found: Study) -> Table:
     return made
 
 
-def _switches(found: Study) -> Table:
+def _switches(found: Study, level: float) -> Table:
     made = start_table(
-        "Agreements on and off, joint fund: weighted shortfall on fresh scenarios", ("mutual support", "left"),
-        ("joint procurement", "left"), ("fair distribution", "left"), ("weighted t", "right"),
-        ("change", "right"), ("interval", "right"), ("", "left"),
+        "The joint fund under other agreements: weighted shortfall and cost on fresh scenarios (less is better)",
+        ("mutual support", "left"), ("joint procure-ment", "left"), ("fair distri-bution", "left"),
+        ("weighted t", "right"), ("change", "right"), (f"{100 * level:.3g} % interval, all together", "right"),
+        ("with gaps", "right"), ("", "left"),
     )  # fmt: skip
     for row in records(found.tables["switches"]):
         on = ["on" if row[name] else "off" for name in ("mutual_support", "joint_procurement", "fair_distribution")]
-        change = row.get("change")
-        told = change is not None and row["own"] == 0
+        change = float("nan") if row.get("change") is None else float(row["change"])
+        told = change == change
         made.add_row(
-            *on, number(row["weighted"]), number(change or 0.0) if told else "the case",
-            _span(row["change_low"], row["change_high"]) if told else "", "" if not told or row["clear"] else "unclear",
+            *on, number(row["shortfall_and_cost"]), number(change) if told else "",
+            _span(row["change_low"], row["change_high"]) if told else "", _span(row["least"], row["most"]) if told
+            else "", str(row["verdict"]) if told else "the case" if row["own"] else "",
         )  # fmt: skip
     return made
 
 
 def _effects(found: Study, level: float) -> Table:
     made = start_table(
-        "Effect of each agreement, alone and with others (less is better)", ("agreement", "left"), ("effect", "right"),
-        (f"{100 * level:.3g} % interval", "right"), ("open by gaps", "right"), ("", "left"),
+        "Effect of each agreement over all eight settings, alone and with others (less is better)",
+        ("agreement", "left"), ("effect", "right"), (f"{100 * level:.3g} % interval, all together", "right"),
+        ("with gaps", "right"), ("", "left"),
     )  # fmt: skip
     for row in records(found.tables["effects"]):
         made.add_row(
             row["switches"].replace("_", " "), number(row["effect"]), _span(row["low"], row["high"]),
-            number(row["gaps"]), "" if row["clear"] else "unclear",
+            _span(row["least"], row["most"]), row["verdict"],
         )  # fmt: skip
     return made

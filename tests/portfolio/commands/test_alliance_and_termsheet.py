@@ -27,7 +27,7 @@ def run(*args: str) -> Result:
     return CliRunner().invoke(main, args)
 
 
-ALLIANCE = ("alliance", "mycase", "--no-switches", "--scenarios", "4", "--gap", "0.01", "--fresh", "20")
+ALLIANCE = ("alliance", "mycase", "--switches", "none", "--scenarios", "4", "--gap", "0.01", "--fresh", "20")
 
 
 class TestAlliance:

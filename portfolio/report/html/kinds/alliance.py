@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import pandas as pd
 
 from portfolio.report.html.page import Block, Chart, Column, Page, Section, signed
@@ -10,8 +13,9 @@ from portfolio.report.html.study import study_page
 from portfolio.report.html.tidy import StudyFolder, shown
 from portfolio.report.words import number, percent
 
-VERDICTS = {"gain": "gain", "lose": "lose", "undecided": "undecided", "accepts": "accepts", "objects": "objects"}
-CLEAR = {1: "clear", 0: "not clear"}
+VERDICTS = {"gain": "gains", "lose": "loses", "undecided": "undecided", "accepts": "accepts", "objects": "objects"}
+MUTED = ("within gaps", "unclear")
+"""Verdicts on agreements that are none."""
 
 
 def alliance_page(found: StudyFolder) -> Page:
@@ -28,8 +32,11 @@ def _together(found: StudyFolder) -> tuple[Chart, ...]:
     if not found.has("members", "member", "figure", "alone", "joint"):
         return ()
     rows = found.tables["members"]
-    rows = rows.loc[rows["figure"] == "own_shortfall_tpy"].copy()
+    own = bool((rows["interest"] == "own").any())
+    rows = rows.loc[(rows["figure"] == "own_shortfall_tpy") & (rows["interest"] == ("own" if own else "common"))].copy()
     rows["label"] = rows["member"] + " (" + rows["region"] + ")"
+    world = ", without agreements" if found.record.get("alone") == "apart" else ""
+    whose = f"its fund alone looks after its own region{world}" if own else "its fund alone looks after all regions"
     said = "; ".join(
         f"{r['label']} {number(r['alone'])} alone, {number(r['joint'])} together"
         for r in rows.to_dict(orient="records")
@@ -37,7 +44,7 @@ def _together(found: StudyFolder) -> tuple[Chart, ...]:
     chart = Chart(
         name="together",
         title="Shortfall at home: each member alone, and all together",
-        unit="Mean shortfall of the member's region on fresh scenarios, t/y; mark: without any fund",
+        unit=f"Mean shortfall of the member's region on fresh scenarios, t/y; {whose}; mark: no fund in that world",
         alt=f"Rings and dots: {said}.",
         data=rows,
         columns=(
@@ -56,6 +63,38 @@ def _together(found: StudyFolder) -> tuple[Chart, ...]:
         ),
         note=f"Difference: together less alone, paired, with {found.interval}.",
     )  # fmt: skip
+    return (chart, *_costs(found, own))
+
+
+def _costs(found: StudyFolder, own: bool) -> tuple[Chart, ...]:
+    """What each member pays for it, alone and together, and the verdict on both."""
+    rows = found.tables["members"]
+    rows = rows.loc[rows["interest"] == ("own" if own else "common")]
+    judged = rows.dropna(subset=["verdict"]).set_index("member")["verdict"].map(VERDICTS)
+    rows = rows.loc[rows["figure"] == "expected_cost_usd_m"].copy()
+    rows["label"], rows["words"] = rows["member"] + " (" + rows["region"] + ")", rows["member"].map(judged)
+    said = "; ".join(
+        f"{r['label']} {number(r['alone'])} alone, {number(r['joint'])} together"
+        for r in rows.to_dict(orient="records")
+    )
+    verdicts = "; ".join(f"{member}: {words}" for member, words in judged.items())
+    chart = Chart(
+        name="costs",
+        title="What it pays: each member alone, and all together",
+        unit="Expected public cost borne by the member, USD M",
+        alt=f"Rings and dots: {said}.",
+        data=rows,
+        columns=(
+            Column("member", "Member"),
+            Column("alone", "Alone, USD M", number),
+            Column("joint", "Together, USD M", number),
+            Column("difference", "Difference", signed),
+            Column("words", "Shortfall and cost together"),
+        ),
+        plot=Change("label", "alone", "joint", before_title="its fund alone", after_title="joint fund", title="USD M"),
+        note=f"By the joint fund, shortfall and cost weighed as in the objective: {verdicts}. Undecided: sampling, or "
+        "what the searches left open, could turn it round.",
+    )
     return (chart,)
 
 
@@ -154,32 +193,56 @@ def _interval(found: StudyFolder, rows: pd.DataFrame, value: str, name: str, tit
 
 
 def _effects(found: StudyFolder) -> tuple[Block, ...]:
-    """Main effects and interactions of agreements."""
+    """What agreements change: each setting against the case's own; main effects and interactions of all eight."""
     blocks: list[Block] = []
-    if found.has("effects", "switches", "effect", "low", "high", "clear"):
+    if found.has("switches", "change", "change_low", "change_high", "verdict"):
+        rows = found.tables["switches"].dropna(subset=["change"])
+        rows = rows.assign(label=[_setting(found, row) for row in rows.to_dict(orient="records")])
+        title = "The joint fund under other agreements"
+        unit = "Weighted shortfall and cost, less that under the case's own agreements; below 0 it is better"
+        blocks.append(_agreements(found, rows, "switches", title, unit, ("change", "change_low", "change_high")))
+    if found.has("effects", "switches", "effect", "low", "high", "verdict"):
         rows = found.tables["effects"]
-        rows = rows.assign(label=rows["switches"].str.replace("_", " "), told=rows["clear"].map(CLEAR))
-        chart = Chart(
-            name="effects",
-            title="What agreements change",
-            unit=f"Mean weighted shortfall with the agreement less without it, over all settings; {found.interval}",
-            alt="Dots with intervals: "
-            + "; ".join(f"{r['label']} {signed(r['effect'])}" for r in rows.to_dict(orient="records")),
-            data=rows,
-            columns=(
-                Column("label", "Agreement"),
-                Column("effect", "Effect", signed),
-                Column("low", "From", signed),
-                Column("high", "To", signed),
-                Column("gaps", "Left open by searches", number),
-                Column("told", "Verdict"),
-            ),
-            plot=Intervals(
-                "label", "effect", "low", "high", series="told", muted=(CLEAR[0],), beside=False, title="effect"
-            ),
-            note="Clear: neither sampling nor the gap of the searches explains it.",
-        )
-        blocks.append(chart)
+        rows = rows.assign(label=rows["switches"].str.replace("_", " "))
+        unit = "Weighted shortfall and cost with the agreement less without it, over all settings"
+        blocks.append(_agreements(found, rows, "effects", "What agreements change", unit, ("effect", "low", "high")))
     if found.has("switches"):
         blocks.append(shown("switches", found.tables["switches"], title="Every setting", folded=True))
     return tuple(blocks)
+
+
+def _setting(found: StudyFolder, row: Mapping[Any, Any]) -> str:
+    """Name a setting by what it changes."""
+    own = set(found.record["agreements"])
+    names = ("mutual_support", "joint_procurement", "fair_distribution")
+    if not any(row[name] for name in names):
+        return "no agreement"
+    parts = [f"{'with' if row[n] else 'without'} {n.replace('_', ' ')}" for n in names if bool(row[n]) != (n in own)]
+    return ", ".join(parts)
+
+
+def _agreements(
+    found: StudyFolder, rows: pd.DataFrame, name: str, title: str, unit: str, of: tuple[str, str, str]
+) -> Chart:
+    """Changes by agreements, with intervals that hold together and a verdict."""
+    value, low, high = of
+    return Chart(
+        name=name,
+        title=title,
+        unit=f"{unit}; {found.interval} that hold together",
+        alt="Dots with intervals: "
+        + "; ".join(f"{r['label']} {signed(r[value])}, {r['verdict']}" for r in rows.to_dict(orient="records")),
+        data=rows,
+        columns=(
+            Column("label", "Agreements"),
+            Column(value, "Change", signed),
+            Column(low, "From", signed),
+            Column(high, "To", signed),
+            Column("least", "From, with gaps", signed),
+            Column("most", "To, with gaps", signed),
+            Column("verdict", "Verdict"),
+        ),
+        plot=Intervals("label", value, low, high, series="verdict", muted=MUTED, beside=False, title="change"),
+        note="Clear: neither sampling nor the gap of the searches explains it. Within gaps: the portfolios found "
+        "differ, but what the searches left open could explain it.",
+    )
