@@ -18,7 +18,7 @@ from portfolio.evaluation.intervals import Interval
 from portfolio.studies.alliance_tables import Funds, Settings
 from portfolio.studies.differences import Weights, fresh, interval, objective_parts
 from portfolio.studies.points import Answer
-from portfolio.studies.telling import NOISE, open_gap
+from portfolio.studies.telling import clear, open_gap
 
 CLEAR, WITHIN, UNCLEAR = "clear", "within gaps", "unclear"
 """Beyond sampling and gaps; beyond sampling alone, of the portfolios found; neither."""
@@ -39,12 +39,6 @@ def _verdict(between: Interval, less: float, more: float) -> str:
     if clear(between):
         return CLEAR if between.low - less > 0 or between.high + more < 0 else WITHIN
     return UNCLEAR
-
-
-def clear(between: Interval) -> bool:
-    """Whether an interval lies on one side of zero, by more than rounding."""
-    room = NOISE * max(1.0, abs(between.estimate))
-    return between.low > room or between.high < -room
 
 
 def switches_table(

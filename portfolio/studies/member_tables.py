@@ -67,10 +67,10 @@ def _fresh_columns(found: Funds, answer: Answer) -> dict[str, float]:
 def members_table(found: Funds, own: Mapping[str, Answer]) -> pd.DataFrame:
     """Each member alone, in its own interest and in that of all, against the joint fund.
 
-    Differences are joint less alone; ``without`` is the world of the member alone with nobody's fund. A verdict is of objectives, which is what searches
-    minimise: the member's own, OWN (weighted shortfall of its region and cost weight times its own cost), against what
-    it could have alone; that of all for COMMON. It holds for the joint portfolio found, whatever the searches left open
-    of the member alone: alone it could do better by that, which makes a gain smaller and a loss larger.
+    Differences are joint less alone; ``without`` is the world of the member alone with nobody's fund. A verdict is of
+    objectives, which is what searches minimise: of that of all for COMMON; for OWN of the member's, weighted shortfall
+    of its region and cost weight times its own cost, against what it could have alone. The latter is of the joint
+    portfolio found, which minimises another objective; alone a member could do better by what its search left open.
     """
     joint, rows = found.funds[found.all], []
     worlds = [a for a in own.values() if a.fresh is not None and a.fresh.weighted_without.size]

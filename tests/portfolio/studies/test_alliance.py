@@ -23,12 +23,13 @@ from portfolio.report.errors import UsageError
 from portfolio.report.study import Study
 from portfolio.scenarios.sampling import sample
 from portfolio.studies import rounds
-from portfolio.studies.agreement_tables import _open, _verdict, clear
+from portfolio.studies.agreement_tables import _open, _verdict
 from portfolio.studies.alliance import SWITCHES, alliance
 from portfolio.studies.differences import Weights
 from portfolio.studies.member_tables import _judged
 from portfolio.studies.points import Point
 from portfolio.studies.solving import Prepared
+from portfolio.studies.telling import clear
 from tests.portfolio.studies.answers import answer
 from tests.portfolio.studies.cases import risky_case
 
@@ -164,7 +165,8 @@ class TestOwnInterest:
         """Without agreements nothing links the regions: the other's demand may as well be none."""
         case = without_budgets(world, *({"EUF", "JOG"} - {member}))
         alone = replace(
-            case, demand=tuple(d if d.region == region else replace(d, demand_tpy=0.0) for d in case.demand)
+            case,
+            demand=tuple(d if d.region == region else replace(d, low=0.0, base=0.0, high=0.0) for d in case.demand),
         )
         run = portfolio.solve(alone, scenarios=6, gap=1e-4)
         mine = found.table.query("kind == 'alone'").set_index("members").loc[member]
