@@ -12,17 +12,19 @@ from rich.text import Text
 from portfolio.report.headline import records
 from portfolio.report.replications_summary import notes
 from portfolio.report.study import Study
-from portfolio.report.summary import number, percent, start_table
+from portfolio.report.summary import number, percent, signed, start_table
 
 WORDS = {
-    "own_shortfall_tpy": "shortfall of its region, t/y",
-    "own_weighted": "the same, weighted t",
-    "own_objective": "its objective: weighted t and cost",
+    "own_shortfall_tpy": "shortfall at home, t/y",
+    "own_objective": "its objective, weighted t",
     "objective": "objective of all, weighted t",
     "expected_cost_usd_m": "expected cost, USD M",
-    "charge_usd_m": "charged to its budgets, USD M",
-    "exposure_usd_m": "maximum exposure, USD M",
+    "charge_usd_m": "charged, USD M",
+    "exposure_usd_m": "exposure, USD M",
 }
+"""Figures shown of a member alone in its own interest; the rest is in ``members.csv``."""
+FEW = ("own_shortfall_tpy", "objective", "expected_cost_usd_m")
+"""Of these, those shown of a member alone in the common interest."""
 VERDICTS = {"gain": "gains", "lose": "loses", "undecided": "undecided"}
 
 
@@ -51,7 +53,10 @@ def _title(found: Study) -> Text:
 
 
 def _span(low: Any, high: Any) -> str:
-    return "" if low is None or high is None or low != low else f"{number(low)} to {number(high)}"
+    """Limits of a difference or a value, with a minus that is one."""
+    if low is None or high is None or low != low:
+        return ""
+    return f"{number(low)} to {number(high)}".replace("-", "−")
 
 
 def _members(found: Study, level: float) -> list[Table]:
@@ -76,10 +81,12 @@ def _alone(title: str, rows: list[dict[str, Any]], level: float) -> Table:
     )  # fmt: skip
     last = ""
     for row in rows:
+        if row["figure"] not in (WORDS if row["interest"] == "own" else FEW):
+            continue
         verdict = row.get("verdict")
         made.add_row(
             escape(row["member"]) if row["member"] != last else "", WORDS[row["figure"]], number(row["without"]),
-            number(row["alone"]), number(row["joint"]), number(row["difference"]), _span(row["low"], row["high"]),
+            number(row["alone"]), number(row["joint"]), signed(row["difference"]), _span(row["low"], row["high"]),
             VERDICTS.get(verdict, "") if isinstance(verdict, str) else "",
         )  # fmt: skip
         last = row["member"]
@@ -88,7 +95,7 @@ def _alone(title: str, rows: list[dict[str, Any]], level: float) -> Table:
 
 def _shapley(found: Study, level: float) -> Table:
     made = start_table(
-        "Shapley split of what the joint fund is worth (weighted t)", ("member", "left"), ("of budgets", "right"),
+        "Shapley split of what the joint fund is worth to all regions (weighted t)", ("member", "left"), ("of budgets", "right"),
         ("in sample, by gaps", "right"), ("fresh", "right"), (f"{100 * level:.3g} % interval", "right"),
         ("share", "right"), ("left open by orders", "right"),
     )  # fmt: skip
@@ -103,12 +110,12 @@ def _shapley(found: Study, level: float) -> Table:
 
 def _core(found: Study) -> Table:
     made = start_table(
-        "Would a coalition have more apart than the split gives it?", ("members", "left"), ("worth apart", "right"),
+        "Would a coalition bring all regions more apart than the split gives it?", ("members", "left"), ("worth apart", "right"),
         ("allotted", "right"), ("excess", "right"), ("interval", "right"), ("", "left"),
     )  # fmt: skip
     for row in records(found.tables["core"])[:12]:
         made.add_row(
-            escape(row["members"]), number(row["worth"]), number(row["allotted"]), number(row["excess"]),
+            escape(row["members"]), number(row["worth"]), number(row["allotted"]), signed(row["excess"]),
             _span(row["low"], row["high"]), row["verdict"],
         )  # fmt: skip
     return made
@@ -116,12 +123,12 @@ def _core(found: Study) -> Table:
 
 def _joining(found: Study) -> Table:
     made = start_table(
-        "What coalitions gain by joining, over what each is worth apart", ("members", "left"), ("with", "left"),
+        "What joining brings all regions, over what each is worth apart", ("members", "left"), ("with", "left"),
         ("gain", "right"), ("interval", "right"), ("", "left"),
     )  # fmt: skip
     for row in records(found.tables["joining"])[:12]:
         made.add_row(
-            escape(row["members"]), escape(row["others"]), number(row["gain"]), _span(row["low"], row["high"]),
+            escape(row["members"]), escape(row["others"]), signed(row["gain"]), _span(row["low"], row["high"]),
             row["verdict"],
         )  # fmt: skip
     return made
@@ -129,19 +136,17 @@ def _joining(found: Study) -> Table:
 
 def _switches(found: Study, level: float) -> Table:
     made = start_table(
-        "The joint fund under other agreements: weighted shortfall and cost on fresh scenarios (less is better)",
-        ("mutual support", "left"), ("joint procure-ment", "left"), ("fair distri-bution", "left"),
-        ("weighted t", "right"), ("change", "right"), (f"{100 * level:.3g} % interval, all together", "right"),
-        ("with gaps", "right"), ("", "left"),
+        "The joint fund under other agreements: weighted shortfall and cost, fresh scenarios (less is better)",
+        ("agreements", "left"), ("weighted t", "right"), ("change", "right"),
+        (f"{100 * level:.3g} %, all together", "right"), ("with gaps", "right"), ("", "left"),
     )  # fmt: skip
     for row in records(found.tables["switches"]):
-        on = ["on" if row[name] else "off" for name in ("mutual_support", "joint_procurement", "fair_distribution")]
         change = float("nan") if row.get("change") is None else float(row["change"])
         told = change == change
         made.add_row(
-            *on, number(row["shortfall_and_cost"]), number(change) if told else "",
+            row["setting"], number(row["shortfall_and_cost"]), signed(change) if told else "",
             _span(row["change_low"], row["change_high"]) if told else "", _span(row["least"], row["most"]) if told
-            else "", str(row["verdict"]) if told else "the case" if row["own"] else "",
+            else "", str(row["verdict"]) if told else "",
         )  # fmt: skip
     return made
 
@@ -154,7 +159,7 @@ def _effects(found: Study, level: float) -> Table:
     )  # fmt: skip
     for row in records(found.tables["effects"]):
         made.add_row(
-            row["switches"].replace("_", " "), number(row["effect"]), _span(row["low"], row["high"]),
+            row["switches"].replace("_", " "), signed(row["effect"]), _span(row["low"], row["high"]),
             _span(row["least"], row["most"]), row["verdict"],
         )  # fmt: skip
     return made

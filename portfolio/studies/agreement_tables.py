@@ -53,7 +53,8 @@ def switches_table(
     for on, a in sorted(settings.items()):
         whole = found.interval(_value(a, found.weights))
         row: dict[str, object] = {name: int(x) for name, x in zip(names, on, strict=True)}
-        row |= {"own": int(on == own), "shortfall_and_cost": whole.estimate, "low": whole.low, "high": whole.high}
+        row |= {"own": int(on == own), "setting": in_words(on, own, names)}
+        row |= {"shortfall_and_cost": whole.estimate, "low": whole.low, "high": whole.high}
         row |= {"weighted": float(fresh(a).weighted.mean())}
         row |= {f"shortfall_tpy_{region}": float(found.per_year(a, region).mean()) for region in found.regions}
         row |= {"public_cost_usd_m": a.public_cost_usd_m}
@@ -65,6 +66,16 @@ def switches_table(
             row |= {"least": change.low - less, "most": change.high + more, "verdict": _verdict(change, less, more)}
         rows.append(row)
     return pd.DataFrame(rows)
+
+
+def in_words(on: Settings, own: Settings, names: Sequence[str]) -> str:
+    """Name a setting by what it changes."""
+    if on == own:
+        return "as in the case"
+    if not any(on):
+        return "no agreement"
+    words = [name.replace("_", " ") for name in names]
+    return ", ".join(f"{'with' if x else 'without'} {w}" for x, y, w in zip(on, own, words, strict=True) if x != y)
 
 
 def effects_table(found: Funds, settings: Mapping[Settings, Answer], names: Sequence[str]) -> pd.DataFrame:

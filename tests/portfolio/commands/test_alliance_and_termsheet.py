@@ -93,7 +93,7 @@ class TestTermsheet:
         def stop(*_: object) -> object:
             raise KeyboardInterrupt
 
-        monkeypatch.setattr(termsheet_study, "_row", stop)
+        monkeypatch.setattr(termsheet_study, "_rows", stop)
         assert run(*self.ASKED).exit_code == 130
 
     def test_unknown_project(self) -> None:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 import pandas as pd
 
 from portfolio.report.html.page import Block, Chart, Column, Page, Section, signed
@@ -197,7 +194,7 @@ def _effects(found: StudyFolder) -> tuple[Block, ...]:
     blocks: list[Block] = []
     if found.has("switches", "change", "change_low", "change_high", "verdict"):
         rows = found.tables["switches"].dropna(subset=["change"])
-        rows = rows.assign(label=[_setting(found, row) for row in rows.to_dict(orient="records")])
+        rows = rows.assign(label=rows["setting"])
         title = "The joint fund under other agreements"
         unit = "Weighted shortfall and cost, less that under the case's own agreements; below 0 it is better"
         blocks.append(_agreements(found, rows, "switches", title, unit, ("change", "change_low", "change_high")))
@@ -209,16 +206,6 @@ def _effects(found: StudyFolder) -> tuple[Block, ...]:
     if found.has("switches"):
         blocks.append(shown("switches", found.tables["switches"], title="Every setting", folded=True))
     return tuple(blocks)
-
-
-def _setting(found: StudyFolder, row: Mapping[Any, Any]) -> str:
-    """Name a setting by what it changes."""
-    own = set(found.record["agreements"])
-    names = ("mutual_support", "joint_procurement", "fair_distribution")
-    if not any(row[name] for name in names):
-        return "no agreement"
-    parts = [f"{'with' if row[n] else 'without'} {n.replace('_', ' ')}" for n in names if bool(row[n]) != (n in own)]
-    return ", ".join(parts)
 
 
 def _agreements(
