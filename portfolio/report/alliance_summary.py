@@ -16,11 +16,11 @@ from portfolio.report.summary import number, percent, signed, start_table
 
 WORDS = {
     "own_shortfall_tpy": "shortfall at home, t/y",
-    "own_objective": "its objective, weighted t",
-    "objective": "objective of all, weighted t",
-    "expected_cost_usd_m": "expected cost, USD M",
-    "charge_usd_m": "charged, USD M",
-    "exposure_usd_m": "exposure, USD M",
+    "own_objective": "its objective",
+    "objective": "objective of all",
+    "expected_cost_usd_m": "expected cost",
+    "charge_usd_m": "charged",
+    "exposure_usd_m": "exposure",
 }
 """Figures shown of a member alone in its own interest; the rest is in ``members.csv``."""
 FEW = ("own_shortfall_tpy", "objective", "expected_cost_usd_m")
@@ -63,8 +63,8 @@ def _members(found: Study, level: float) -> list[Table]:
     """Each member alone, first in its own interest, then in that of all, against the joint fund."""
     world = "without agreements" if found.figures["alone"] == "apart" else "agreements in force"
     titles = {
-        "own": f"Each member alone, for its own region ({world}), and in the joint fund",
-        "common": "Each member alone, for all regions with agreements in force, and in the joint fund",
+        "own": f"Each member alone for its own region, {world}, and jointly (objective: weighted t; USD M)",
+        "common": "Each member alone for all regions, agreements in force, and jointly (objective: weighted t; USD M)",
     }
     rows = records(found.tables["members"])
     return [
@@ -94,24 +94,27 @@ def _alone(title: str, rows: list[dict[str, Any]], level: float) -> Table:
 
 
 def _shapley(found: Study, level: float) -> Table:
+    drawn = not found.figures["exact"]
     made = start_table(
-        "Shapley split of what the joint fund is worth to all regions (weighted t)", ("member", "left"), ("of budgets", "right"),
-        ("in sample, by gaps", "right"), ("fresh", "right"), (f"{100 * level:.3g} % interval", "right"),
-        ("share", "right"), ("left open by orders", "right"),
+        "Shapley split of what the joint fund is worth to all regions (weighted t)",
+        ("member", "left"), ("of budgets", "right"), ("in sample, by gaps", "right"), ("fresh", "right"),
+        (f"{100 * level:.3g} % interval", "right"), ("share", "right"),
+        *([("left open by orders", "right")] if drawn else []),
     )  # fmt: skip
     for row in records(found.tables["shapley"]):
         made.add_row(
             escape(row["member"]), percent(row["share_of_budgets"]),
             _span(row["least"], row["most"]), number(row["value"]), _span(row["low"], row["high"]),
-            percent(row["share"]), _span(row["order_low"], row["order_high"]),
+            percent(row["share"]), *([_span(row["order_low"], row["order_high"])] if drawn else []),
         )  # fmt: skip
     return made
 
 
 def _core(found: Study) -> Table:
     made = start_table(
-        "Would a coalition bring all regions more apart than the split gives it?", ("members", "left"), ("worth apart", "right"),
-        ("allotted", "right"), ("excess", "right"), ("interval", "right"), ("", "left"),
+        "Would a coalition bring all regions more apart than the split gives it?",
+        ("members", "left"), ("worth apart", "right"), ("allotted", "right"), ("excess", "right"),
+        ("interval", "right"), ("", "left"),
     )  # fmt: skip
     for row in records(found.tables["core"])[:12]:
         made.add_row(
@@ -129,7 +132,7 @@ def _joining(found: Study) -> Table:
     for row in records(found.tables["joining"])[:12]:
         made.add_row(
             escape(row["members"]), escape(row["others"]), signed(row["gain"]), _span(row["low"], row["high"]),
-            row["verdict"],
+            VERDICTS[row["verdict"]],
         )  # fmt: skip
     return made
 

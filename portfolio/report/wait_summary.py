@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from rich.console import Group, RenderableType
+from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
@@ -61,18 +62,27 @@ def _differences(found: Study) -> Table:
 def _verdicts(found: Study) -> Table:
     grid = Table.grid(padding=(0, 1))
     for row in records(found.tables["differences"]):
-        grid.add_row("  -", Text(f"{row['value_of']}: {row['verdict']}."))
+        grid.add_row("  -", Text(f"{row['value_of']}, {row['verdict']}."))
     return grid
 
 
 def _clusters(found: Study) -> Table:
     made = start_table(
         "Clusters", ("policy", "left"), ("cluster", "right"), ("scenarios", "right"), ("share", "right"),
-        ("of fresh", "right"), ("supports", "left"),
+        ("of fresh", "right"), ("supports, beside the plan's projects", "left"),
     )  # fmt: skip
+    held = found.tables["commitments"]
+    plan = set(held.loc[held["point"] == "plan", "project"])
     for row in records(found.tables["clusters"]):
         made.add_row(
             row["policy"], str(row["cluster"]), f"{row['scenarios']:,}", percent(row["share"]),
-            percent(row["fresh_share"]), row["projects"],
+            percent(row["fresh_share"]), escape(_beside(set(str(row["projects"] or "").split()), plan)),
         )  # fmt: skip
     return made
+
+
+def _beside(projects: set[str], plan: set[str]) -> str:
+    """What is supported more and less than in the plan."""
+    more = [f"+ {p}" for p in sorted(projects - plan)]
+    less = [f"− {p}" for p in sorted(plan - projects)]
+    return ", ".join([*more, *less]) or "the same"

@@ -11,6 +11,7 @@ import pandas as pd
 
 from portfolio.case.records import Case
 from portfolio.evaluation.intervals import cvar_interval, mean_interval, paired_difference, ratio_interval
+from portfolio.report.words import count
 from portfolio.studies.budgets import Marginal
 from portfolio.studies.compare_tables import plain, spread
 from portfolio.studies.differences import Weights
@@ -187,8 +188,8 @@ def caveats(
 ) -> tuple[str, ...]:
     """What to know before acting on it."""
     found = [
-        f"Portfolios were chosen on {case.settings.sampling.scenarios:,} scenarios: on more, each could do better; no "
-        "interval covers that.",
+        f"Portfolios were chosen on {count(case.settings.sampling.scenarios, 'scenario')}: on more, each could do "
+        "better; no interval covers that.",
     ]
     if over != "budget":
         found.append(
