@@ -223,6 +223,8 @@ def caveats(case: Case, compared: Sequence[Compared], told: Sequence[Pair], term
         "by what the searches left open: mixes that share a letter are not told apart.",
         f"Portfolios were chosen on {count(case.settings.sampling.scenarios, 'scenario')}: on more, a mix could do "
         "better; no interval covers that.",
+        "Only closes with a mix: of the mixes compared none has a way to finance the project but this one and those "
+        "that contain it. It need not be in the portfolio found, where other projects do more.",
     ]
     widest = max((open_gap(c.answer) for c in compared if c.answer.decision is not None), default=0.0)
     blurred = sum(not p.better and not p.objective.covers(0.0) for p in told)

@@ -19,9 +19,9 @@ from portfolio.studies.telling import NOISE
 GAINS, LOSES, OPEN = "gains", "loses", "open"
 WORDS = {
     "plan": "one plan for all windows",
-    "adapted": "first window as planned, later ones by what was seen",
+    "adapted": "first window as planned, later ones adapted",
     "now": "first window alone, nothing later",
-    "waiting": "nothing now, later windows by what was seen",
+    "waiting": "nothing now, later windows adapted",
 }
 COMPARED = (
     ("adapting later", "plan", "adapted"),

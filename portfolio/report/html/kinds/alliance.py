@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from portfolio.report.html.page import Block, Chart, Column, Page, Section, signed
+from portfolio.report.html.page import Block, Chart, Column, Fact, Facts, Page, Section, signed
 from portfolio.report.html.plots import Change, Intervals
 from portfolio.report.html.study import study_page
 from portfolio.report.html.tidy import StudyFolder, shown
@@ -17,11 +17,29 @@ MUTED = ("within gaps", "unclear")
 
 def alliance_page(found: StudyFolder) -> Page:
     """Return the page of an alliance."""
-    charts = (*_together(found), *_shapley(found))
-    first = Section("Together or alone", (*charts, *found.warnings))
-    agree = Section("Who would object", (*_core(found), *_joining(found)))
+    first = Section("Together or alone", (*_facts(found), *_together(found), *found.warnings))
+    agree = Section(
+        "What it is worth to all regions, and the split", (*_shapley(found), *_core(found), *_joining(found))
+    )
     switches = Section("Agreements", _effects(found))
     return study_page(found.record, "Alliance", found.about, (first, agree, switches, found.evidence()))
+
+
+def _facts(found: StudyFolder) -> tuple[Facts, ...]:
+    """What every member gains by the joint fund, in its own interest where that was asked."""
+    if not found.has("members", "member", "interest", "figure", "difference", "verdict"):
+        return ()
+    rows = found.tables["members"]
+    own = bool((rows["interest"] == "own").any())
+    rows = rows.loc[rows["interest"] == ("own" if own else "common")].set_index(["member", "figure"])
+    facts = []
+    for member in dict.fromkeys(rows.index.get_level_values("member")):
+        mine = rows.loc[member]
+        verdict = VERDICTS[str(mine["verdict"].dropna().iloc[0])]
+        home, cost = (float(mine.loc[f, "difference"]) for f in ("own_shortfall_tpy", "expected_cost_usd_m"))
+        said = f"at home {signed(home)} t/y of shortfall, expected cost {signed(cost)} USD M, against its fund alone"
+        facts.append(Fact(f"{member}, by the joint fund", verdict, said))
+    return (Facts(tuple(facts)),)
 
 
 def _together(found: StudyFolder) -> tuple[Chart, ...]:
@@ -144,8 +162,9 @@ def _core(found: StudyFolder) -> tuple[Chart, ...]:
     return (
         _interval(
             found, found.tables["core"].assign(label=lambda t: t["members"]), "excess", "core",
-            "Would anybody have more apart?",
-            "Worth of a coalition apart less what the split gives it; above 0 it would object", "more apart",
+            "Would anybody bring all regions more apart?",
+            "Worth to all regions of a coalition apart, less what the split gives it; above 0 it would object",
+            "more apart",
         ),
     )  # fmt: skip
 
@@ -157,8 +176,8 @@ def _joining(found: StudyFolder) -> tuple[Chart, ...]:
     labelled = rows.assign(label=rows["members"] + " with " + rows["others"])
     return (
         _interval(
-            found, labelled, "gain", "joining", "What joining brings",
-            "Worth of two coalitions together less that of both apart; above 0 they gain", "gained",
+            found, labelled, "gain", "joining", "What joining brings all regions",
+            "Worth to all regions of two coalitions together, less that of each apart; above 0 they gain", "gained",
         ),
     )  # fmt: skip
 

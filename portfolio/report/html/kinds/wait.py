@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from portfolio.report.html.page import Chart, Column, Page, Section, signed
+from portfolio.report.html.page import Chart, Column, Notes, Page, Section, signed
 from portfolio.report.html.plots import Intervals, Matrix
 from portfolio.report.html.study import study_page
 from portfolio.report.html.tidy import StudyFolder
@@ -15,9 +15,15 @@ SIGNS = {"gains": "gains", "loses": "loses", "open": "not told from nothing"}
 
 def wait_page(found: StudyFolder) -> Page:
     """Return the page of the value of waiting."""
-    first = Section("Decide now or wait", (_values(found), _policies(found), *found.warnings))
+    rows = found.tables["differences"].to_dict(orient="records")
+    said = Notes("What it says", tuple(f"{_capital(str(r['value_of']))}, {r['verdict']}." for r in rows))
+    first = Section("Decide now or wait", (said, _values(found), _policies(found), *found.warnings))
     adapted = Section("What is adapted", _clusters(found))
     return study_page(found.record, "Value of waiting", found.about, (first, adapted, found.evidence()))
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
 
 
 def _values(found: StudyFolder) -> Chart:
@@ -47,8 +53,6 @@ def _values(found: StudyFolder) -> Chart:
             "value_of", "fresh", "low", "high", series="told", muted=(SIGNS["open"],), beside=False,
             title="objective removed",
         ),
-        note=". ".join(f"{r['value_of'][:1].upper()}{r['value_of'][1:]}, {r['verdict']}"
-                       for r in rows.to_dict(orient="records")) + ".",
     )  # fmt: skip
 
 
