@@ -121,6 +121,8 @@ class Instance:
         Members that commit nothing (8b): for studies of a fund without them, on columns that stay the same.
     frozen : Frozen, optional
         Windows whose commitments are given (8b).
+    region_weight : mapping
+        Factor on ``weight`` by region, 1 where none is given: for studies of a fund that looks after some regions.
     """
 
     regions: tuple[str, ...]
@@ -186,6 +188,12 @@ class Instance:
     payouts: Mapping[ShareKey, Array] = field(default_factory=dict)
     outside: frozenset[str] = frozenset()
     frozen: Frozen | None = None
+    region_weight: Mapping[str, float] = field(default_factory=dict)
+
+    @cached_property
+    def region_factor(self) -> Array:
+        """Factor on the weight of each region's shortfall, (R,)."""
+        return np.array([self.region_weight.get(r, 1.0) for r in self.regions])
 
     @cached_property
     def option_index(self) -> dict[OptionKey, int]:

@@ -238,11 +238,11 @@ def fairness(block: Block, v: View, first: Block) -> None:
 
 
 def weighted_shortfall(block: Block, v: View) -> Any:
-    """Z: sum of weight * discount * shortfall by depth, weighted tonnes."""
-    weight = v.instance.weight
+    """Z: sum of weight * region weight * shortfall by depth, weighted tonnes; ``weight`` is discounted."""
+    weight, region = v.instance.weight, v.instance.region_factor
     return total(
-        [float(weight[0, c[2], c[3]]) * block.shallow[c] for c in block.shallow]
-        + [float(weight[1, c[2], c[3]]) * block.deep[c] for c in block.deep]
+        [float(region[c[0]] * weight[0, c[2], c[3]]) * block.shallow[c] for c in block.shallow]
+        + [float(region[c[0]] * weight[1, c[2], c[3]]) * block.deep[c] for c in block.deep]
     )
 
 

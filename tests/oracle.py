@@ -431,7 +431,7 @@ def shortfall_cost(i: Any, s: int) -> Affine:
     """Z of a scenario: weighted, discounted tonnes."""
     shape = (len(i.regions), len(i.stages), len(i.materials), len(i.years), 2)
     return combine(
-        (float(i.weight[d, m, t]), var(name, s, r, k, m, t, b))
+        (float(i.weight[d, m, t] * i.region_weight.get(i.regions[r], 1.0)), var(name, s, r, k, m, t, b))
         for r, k, m, t, b in np.ndindex(*shape)
         for d, name in enumerate(("shallow", "deep"))
     )

@@ -1,31 +1,30 @@
-"""Compare instrument mixes in the shipped case: what each reaches, which cannot be told apart, what only one can close.
+"""Compare instrument mixes: what each reaches, which cannot be told apart, what none can close without one of them.
 
-Usage: python docs/examples/compare.py [scenarios] [fresh scenarios]
+Usage: python docs/examples/compare.py [case [scenarios]]        without a case the tiny one, in seconds
+
+The shipped case takes some minutes: python docs/examples/compare.py inputs/eu_japan_ree 50
 """
 
 import sys
+from pathlib import Path
 
 import portfolio
 
+TINY = Path(__file__).resolve().parents[2] / "inputs" / "tiny"
+
 
 def main() -> None:
-    """Compare each instrument alone with all together and with price protection left out."""
-    scenarios = int(sys.argv[1]) if len(sys.argv) > 1 else 20
-    fresh = int(sys.argv[2]) if len(sys.argv) > 2 else 1000
+    """Compare each instrument alone, and all together; stockpiles are left out."""
+    case = sys.argv[1] if len(sys.argv) > 1 else TINY
+    scenarios = int(sys.argv[2]) if len(sys.argv) > 2 else None
     found = portfolio.compare(
-        "inputs/eu_japan_ree",
-        ["all", "singles", "loan+equity+grant+guarantee"],
-        overrides=["policy.purchase_share=0"],
-        scenarios=scenarios,
-        fresh=fresh,
-        gap=0.02,
-        time_limit=300,
+        case, ["all", "singles"], overrides=["policy.purchase_share=0"], scenarios=scenarios, fresh=1000, time_limit=300
     )
     mixes = found.tables["mixes"][["mix", "group", "reduction", "reduction_low", "reduction_high", "solver_gap"]]
     projects = found.tables["projects"]
     only = projects[projects["only_it"] == 1].groupby("mix")["project"].agg(" ".join)
-    text = [mixes.to_string(index=False), only.to_string(), *found.caveats]
-    sys.stdout.write("\n\n".join(text) + "\n")
+    needs = "Closed by no mix without it: " + ("; ".join(f"{m}: {p}" for m, p in only.items()) or "nothing")
+    sys.stdout.write("\n\n".join([mixes.to_string(index=False), needs, *found.caveats]) + "\n")
 
 
 if __name__ == "__main__":

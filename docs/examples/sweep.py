@@ -1,16 +1,19 @@
 """What moves the answers of a case, and at which budgets its portfolio changes; prints tables.
 
-Usage: python docs/examples/sweep.py [case folder] [scenarios]
+Usage: python docs/examples/sweep.py [case folder [scenarios]]        without a case the tiny one, in seconds
 """
 
 import sys
+from pathlib import Path
 
 import portfolio
+
+TINY = Path(__file__).resolve().parents[2] / "inputs" / "tiny"
 
 
 def main() -> None:
     """One number at a time, then budgets alone with the brackets of switching values halved."""
-    case = sys.argv[1] if len(sys.argv) > 1 else "inputs/tiny"
+    case = sys.argv[1] if len(sys.argv) > 1 else TINY
     scenarios = int(sys.argv[2]) if len(sys.argv) > 2 else None
     tornado = portfolio.sweep(
         case,

@@ -8,14 +8,25 @@ from typing import Any
 
 import click
 
-from portfolio.commands.study import study_options
+from portfolio.commands.study import set_gap, study_options
 from portfolio.commands.work import answer, folder_for
 
 
 @click.command()
 @click.argument("case", type=click.Path(path_type=Path))
 @click.option(
-    "--switches/--no-switches", default=True, show_default=True, help="Agreements between regions on and off."
+    "--switches",
+    type=click.Choice(["each", "all", "none"]),
+    default="each",
+    show_default=True,
+    help="Agreements tried: each one the other way and none at all; all eight combinations; as they are.",
+)
+@click.option(
+    "--alone",
+    type=click.Choice(["apart", "agreed", "none"]),
+    default="apart",
+    show_default=True,
+    help="A member alone in its own interest: apart from all agreements, with those of the case, or left out.",
 )
 @click.option(
     "--exact",
@@ -41,13 +52,14 @@ def alliance(ctx: click.Context, /, case: Path, out: Path | None, as_json: bool,
 
     \b
     portfolio alliance inputs/eu_japan_ree --scenarios 50
-    portfolio alliance mycase --no-switches --jobs 2
+    portfolio alliance mycase --switches none --jobs 2
+    portfolio alliance mycase --switches all --alone agreed
     portfolio alliance mycase --json | jq .shapley
 
-    Every coalition of members is solved with its own budgets and measured on the same fresh scenarios: what each
-    member gains in the shortfall of its region and in cost, the Shapley split of the joint worth, whether any
-    coalition would have more apart; and the joint fund with mutual support, joint procurement and fair distribution on
-    and off.
+    Each member alone, with a fund that looks after its own region, against the joint fund: what it gains in shortfall
+    and cost. Every coalition in the common interest: the Shapley split of the joint worth, and whether any would have
+    more apart. The joint fund with mutual support, joint procurement and fair distribution on and off. All portfolios
+    are measured on the same fresh scenarios.
 
     Finished points are kept in OUT.pieces until all are done; after Ctrl-C or a crash the same command goes on.
     """
@@ -55,3 +67,6 @@ def alliance(ctx: click.Context, /, case: Path, out: Path | None, as_json: bool,
     from portfolio.report.alliance_summary import summary
 
     answer(ctx, out or folder_for(case, "alliance"), as_json, partial(api.alliance, case, **options), summary)
+
+
+set_gap(alliance, 0.02, "Gap at which to stop each search.")

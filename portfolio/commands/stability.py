@@ -22,7 +22,11 @@ from portfolio.commands.work import answer, folder_for
 @click.command()
 @click.argument("case", type=click.Path(path_type=Path))
 @click.option(
-    "--samples", type=click.IntRange(min=2), default=5, show_default=True, help="Samples of each size to solve."
+    "--samples",
+    type=click.IntRange(min=2),
+    default=5,
+    show_default=True,
+    help="Samples of each size to solve; fewer than 5 say little.",
 )
 @click.option(
     "--scenarios",

@@ -1,4 +1,4 @@
-"""Programmes that differ in their first stage alone: compiled once, recourse, data and cuts shared."""
+"""Programmes that differ in their first stage, or in what regions' shortfall weighs: compiled once, recourse shared."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from portfolio.assemble.rules import without_rule
 from portfolio.engine.assembled import Arrays, compile_instance, knapsacked
 from portfolio.engine.compile import compile_model
 from portfolio.engine.fingerprint import digest
-from portfolio.engine.highs import LinearProgram
+from portfolio.engine.highs import Array, LinearProgram
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Changes:
-    """What a study may change in the first stage of an instance; None leaves it as it is.
+    """What a study may change in an instance without compiling its recourse anew; None leaves it as it is.
 
     Attributes
     ----------
@@ -50,6 +50,8 @@ class Changes:
         others, as in a case without their budgets.
     frozen : Frozen, optional
         Windows whose commitments are given (8b).
+    region_weight : mapping, optional
+        Factor on the weight of a region's shortfall. It changes what the recourse costs, and nothing else of it.
     cost_key, fixed_cost, min_ticket, liquidity, admin_usd_m, max_project_share, max_country_share : optional
         Fields of the instance of the same name.
     share_bounds : mapping, optional
@@ -64,6 +66,7 @@ class Changes:
     cvar_level: float | None = None
     outside: frozenset[str] = frozenset()
     frozen: Frozen | None = None
+    region_weight: Mapping[str, float] | None = None
     cost_key: Mapping[tuple[str, str], float] | None = None
     fixed_cost: Mapping[str, float] | None = None
     min_ticket: Mapping[str, float] | None = None
@@ -127,11 +130,23 @@ class Variation:
         programme = replace(
             self.arrays.programme,
             first=ruled(knapsacked(instance, first), first.columns, changes.rows),
+            cost=_weighed(self.arrays, self.instance, instance),
             cvar_weight=instance.cvar_weight,
             cvar_level=instance.cvar_level,
             digest=lambda: digest(instance),
         )
         return Variation(instance, replace(self.arrays, programme=programme, first=first))
+
+
+def _weighed(arrays: Arrays, before: Instance, after: Instance) -> Array:
+    """Return the recourse's costs with other weights of the regions; transfers cost what they did."""
+    if after.region_weight == before.region_weight:
+        return arrays.programme.cost
+    if not before.region_factor.all():
+        raise ValueError("a weight of 0 cannot be changed into another one: begin with regions that count")
+    factor = after.region_factor / before.region_factor
+    places = [factor[index[0]] if name in ("shallow", "deep") else 1.0 for name, index in arrays.template.columns]
+    return np.asarray(arrays.programme.cost * np.array(places))
 
 
 def ruled(first: LinearProgram, columns: Sequence[tuple[str, Any]], rows: Sequence[Row]) -> LinearProgram:

@@ -51,6 +51,8 @@ class World:
     ----------
     weighted : (S,)
         Z: weighted, discounted shortfall over the horizon.
+    by_region : (S, R)
+        Its parts by region.
     side : (S,)
         What the objective pays besides Z.
     shortfall : (S, R, K, M, T)
@@ -58,11 +60,12 @@ class World:
     """
 
     weighted: Array
+    by_region: Array
     side: Array
     shortfall: Array
 
 
-UNMEASURED = World(np.zeros(0), np.zeros(0), np.zeros((0, 0, 0, 0, 0)))
+UNMEASURED = World(np.zeros(0), np.zeros((0, 0)), np.zeros(0), np.zeros((0, 0, 0, 0, 0)))
 """A world that was not measured."""
 
 
@@ -226,4 +229,4 @@ def _joined(parts: Sequence[World]) -> World:
 
 
 def _world(outcomes: Outcomes) -> World:
-    return World(outcomes.weighted, outcomes.side, outcomes.shortfall)
+    return World(outcomes.weighted, outcomes.by_region, outcomes.side, outcomes.shortfall)

@@ -33,6 +33,8 @@ class Outcomes:
         Output of processing, stock released, transfers in and out, in the blocks that can be short.
     weighted : (S,)
         Z: weighted, discounted shortfall.
+    by_region : (S, R)
+        Weighted, discounted shortfall of each region, whatever it counts in Z.
     side : (S,)
         What the objective pays besides Z in each scenario: transfers and the worst ratio.
     """
@@ -44,6 +46,7 @@ class Outcomes:
     received: Array
     sent: Array
     weighted: Array
+    by_region: Array
     side: Array
 
     @property
@@ -80,7 +83,8 @@ class Recourse:
                 part = found[name][which].reshape(which.stop - which.start, -1)
                 np.add.at(part.T, cells, values[columns])
             side[which] = self._side_cost @ values
-        return Outcomes(**found, weighted=self._weigh(found["shallow"], found["deep"]), side=side)
+        by_region = self._weigh(found["shallow"], found["deep"])
+        return Outcomes(**found, weighted=by_region @ i.region_factor, by_region=by_region, side=side)
 
     @cached_property
     def _places(self) -> dict[str, tuple[Integers, Integers]]:
@@ -118,9 +122,9 @@ class Recourse:
         return cost
 
     def _weigh(self, shallow: Array, deep: Array) -> Array:
-        """Z by scenario, shape (S,)."""
+        """Weighted shortfall by scenario and region, each region counting alike, shape (S, R)."""
         weight = self.instance.weight
-        return np.asarray(np.einsum("srkmt,mt->s", shallow, weight[0]) + np.einsum("srkmt,mt->s", deep, weight[1]))
+        return np.asarray(np.einsum("srkmt,mt->sr", shallow, weight[0]) + np.einsum("srkmt,mt->sr", deep, weight[1]))
 
 
 def cvar(values: Array, probability: Array, level: float) -> float:

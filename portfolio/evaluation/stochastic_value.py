@@ -19,7 +19,7 @@ Madansky (1960), Inequalities for stochastic linear programming problems, Manage
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -95,6 +95,11 @@ def value_of_solution(programme: TwoStage, standing: Standing, limits: Limits, *
         vss=interval(programme, others, paid, level=level),
         vss_most=eev.estimate - standing.bound,
     )
+
+
+def at_least_zero(found: Interval) -> Interval:
+    """Return the interval of what cannot be negative, cut off at 0: it covers no less often for that."""
+    return found if found.low >= 0.0 else replace(found, low=0.0, high=max(found.high, 0.0))
 
 
 @dataclass(frozen=True)
@@ -182,7 +187,7 @@ def value_of_information(
     rp, ws = interval(programme, paid, level=level), interval(programme, below, level=level)
     ws_found = float(programme.probability @ best)
     check_at_most(ws.estimate, rp.estimate, "wait and see (WS) and what the portfolio costs (RP)")
-    evpi = interval(programme, paid, below, level=level)
+    evpi = at_least_zero(interval(programme, paid, below, level=level))
     return OfInformation(programme.scenarios, rp, ws, ws_found, evpi, rp.estimate - ws_found)
 
 
@@ -249,6 +254,6 @@ def value_of_knowing(drivers: str, scenarios: int, found: Sequence[GroupValue], 
         drivers=drivers,
         groups=len(found),
         scenarios=scenarios,
-        most=mean_interval([g.most for g in found], level=level),
+        most=at_least_zero(mean_interval([g.most for g in found], level=level)),
         least=mean_interval([g.least for g in found], level=level),
     )

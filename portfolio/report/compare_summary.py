@@ -141,7 +141,7 @@ def _projects(found: Study, rows: list[dict[str, Any]]) -> Table:
         ("mix", "left"),
         ("can close", "right"),
         ("supports", "left"),
-        ("only it can close", "left"),
+        ("only closes with it", "left"),
     )
     projects = found.tables["projects"]
     for row in rows:

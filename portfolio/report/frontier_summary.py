@@ -13,7 +13,7 @@ from rich.text import Text
 from portfolio.report.headline import records
 from portfolio.report.replications_summary import notes
 from portfolio.report.study import Study
-from portfolio.report.summary import count, number, percent, start_table
+from portfolio.report.summary import count, number, percent, signed, start_table
 
 VALUES = {"budget": "scale", "risk": "CVaR weight", "cost": "cost weight"}
 TITLES = {
@@ -78,27 +78,34 @@ def _frontier(found: Study, rows: list[dict[str, Any]]) -> Table:
 
 
 def _changes(found: Study, rows: list[dict[str, Any]]) -> Table:
+    """Objectives with gaps, where points share one; shortfall and tail of the portfolios found, by sampling alone."""
+    one = found.figures["over"] == "budget"
+    columns = [("objective, with both gaps", "right"), ("", "left")] if one else []
     table = start_table(
-        "From each point to the next: paired differences, all together, widened by both solver gaps",
+        "From each point to the next: paired differences, intervals hold all together (~: not told from nothing)",
         ("to", "right"),
-        ("weighted shortfall", "right"),
-        ("", "left"),
-        ("worst part", "right"),
-        ("", "left"),
+        *columns,
+        ("shortfall of those found", "right"),
+        ("its worst part", "right"),
         ("projects", "right"),
     )
     for row in rows[1:]:
-        cells = []
+        told = row["told_apart"]
+        cells = [_difference(row, "objective"), "" if pd.isna(told) or told else "not told apart"] if one else []
         for name in ("weighted", "cvar"):
-            told = row[f"{name}_told_apart"]
-            cells += [_cell(row, f"{name}_change"), "" if pd.isna(told) or told else "not told apart"]
+            differs = row[f"{name}_differs"]
+            cells.append(("" if pd.isna(differs) or differs else "~ ") + _difference(row, name))
         table.add_row(f"{row['value']:g}", *cells, str(row["projects"]))
     return table
 
 
+def _difference(row: dict[str, Any], name: str) -> str:
+    return _cell(row, f"{name}_change", signed)
+
+
 def _marginal(rows: list[dict[str, Any]]) -> Table:
     table = start_table(
-        "What a million more is worth: weighted shortfall and cost avoided per USD M",
+        "What a million more is worth: shortfall and cost avoided per USD M; intervals hold all together",
         ("scale", "right"),
         ("member", "left"),
         ("step", "right"),

@@ -17,6 +17,7 @@ from portfolio.evaluation.switching import Switch
 from portfolio.report.evaluation import finite
 from portfolio.report.headline import records, uncertain_inputs
 from portfolio.report.result import write_result
+from portfolio.report.words import number
 from portfolio.scenarios.opinions import Opinion, posterior_rate
 
 OF_RUN = "of the run"
@@ -190,6 +191,29 @@ class Regret:
         return pd.DataFrame(rows)
 
     @property
+    def recommendation(self) -> str:
+        """Which candidate regrets least, or between which there is a tie; the run's is kept where it is among them."""
+        t, names = self.table, [c.name for c in self.candidates]
+        if len(names) == 1:
+            return f"Nothing to choose: every search ended at the portfolio {names[0]}."
+        least = t.most[t.minmax]
+        size = (
+            f"{number(least.estimate)} ({100 * self.level:.3g} % interval {number(least.low)} to {number(least.high)})"
+        )
+        if len(t.minmax_ties) == 1:
+            return f"{names[t.minmax]} regrets least: at most {size}; the others regret more, beyond noise."
+        tied = ", ".join(names[c] for c in t.minmax_ties)
+        keep = (
+            " The run's own is among them: nothing here says that another should replace it."
+            if 0 in t.minmax_ties
+            else ""
+        )
+        return (
+            f"A tie: noise does not tell which of {tied} regrets least. The least estimate is that of "
+            f"{names[t.minmax]}, {size}.{keep}"
+        )
+
+    @property
     def projects(self) -> pd.DataFrame:
         """Who is in which candidate: project, structure, window, candidate."""
         rows = [(*key, c.name) for c in self.candidates for key in _by_window(c.decision)]
@@ -306,6 +330,7 @@ class Regret:
             "seed": self.seed,
             "level": self.level,
             "asked_gap": self.asked_gap,
+            "recommendation": self.recommendation,
             "minmax_regret": name[t.minmax],
             "minmax_regret_tied": [name[c] for c in t.minmax_ties if c != t.minmax],
             "least_mean": name[t.best[0]],

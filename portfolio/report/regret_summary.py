@@ -46,8 +46,9 @@ def _letter(found: Regret, name: str) -> str:
 def _candidates(found: Regret) -> Table:
     made = start_table(
         "Candidates", ("", "left"), ("found under", "left"), ("largest regret", "right"),
-        (f"{100 * found.level:.3g} % interval", "right"), ("share", "right"), ("where", "left"),
+        (f"{100 * found.level:.3g} % interval", "right"), ("share", "right"), ("where", "left"), ("least?", "left"),
     )  # fmt: skip
+    tie = len(found.table.minmax_ties) > 1
     for row in records(found.candidate_table):
         ends = f"{number(row['max_regret_low'])} to {number(row['max_regret_high'])}"
         made.add_row(
@@ -57,6 +58,7 @@ def _candidates(found: Regret) -> Table:
             ends,
             percent(row["share"]),
             escape(row["at"]),
+            ("tie" if tie else "least") if row["minmax_tied"] and len(found.candidates) > 1 else "",
         )
     return made
 
@@ -86,12 +88,22 @@ def _choice(found: Regret) -> Text:
         )
     rows = records(found.candidate_table)
     least = rows[t.minmax]
+    tie = len(t.minmax_ties) > 1
+    letters = [_letter(found, found.candidates[c].name) for c in t.minmax_ties]
     parts = [
-        f"Least largest regret: {_letter(found, least['candidate'])}, at most {number(least['max_regret'])} "
+        (
+            f"Least largest regret: a tie between {', '.join(letters)}. The least estimate is that of "
+            if tie
+            else "Least largest regret: "
+        )
+        + f"{_letter(found, least['candidate'])}, at most {number(least['max_regret'])} "
         f"({percent(least['share'])}; {100 * found.level:.3g} % interval {number(least['max_regret_low'])} to "
         f"{number(least['max_regret_high'])})" + (f", attained under {least['at']}" if least["at"] else "") + ". "
     ]
-    parts.append(_tie(found, [c for c in t.minmax_ties if c != t.minmax]))
+    if not tie:
+        parts.append("The others regret more, beyond noise. ")
+    elif 0 in t.minmax_ties:
+        parts.append("The run's own is among them: nothing here says that another should replace it. ")
     parts.append(f"Least cost under {found.held[0].opinion.name}: {_letter(found, rows[t.best[0]]['candidate'])}. ")
     parts.append(_tie(found, [c for c in t.tied(0) if c != t.best[0]]))
     if any(len(t.tied(n)) > 1 for n in range(len(found.held))):

@@ -19,7 +19,8 @@ from portfolio.report.headline import records, uncertain_inputs
 from portfolio.report.result import write_result
 
 FEW = 5
-"""Samples below which a spread says little."""
+"""Samples below which no size is called enough, and nothing said of how far claims scatter: of three the limits of a
+deviation are 0.5 and 6.3 times it."""
 
 
 @dataclass(frozen=True)
@@ -149,7 +150,8 @@ class Stability:
         in_sample_spread, in_sample_reach (one more sample's objective lies within it of the mean), gap (mean of the
         searches); true (mean true objective), true_spread (worst less best) with _low and _high, optimism (in_sample
         less true), regret (true less that of the best portfolio of all sizes); verdict (enough, not enough, undecided:
-        is the true spread within the accuracy?); scenarios_needed (for a reach within the accuracy).
+        is the true spread within the accuracy?); scenarios_needed (for a reach within the accuracy). With fewer than
+        five samples there are no limits, reach or scenarios needed, and no size is called enough.
         """
         return pd.DataFrame([self._row(size) for size in self.sizes])
 
@@ -158,15 +160,17 @@ class Stability:
         values, spread = self.compared.objectives, self.compared.spread(some)
         true = float(values[some].mean())
         gaps = [_share(self.solved[k].objective - self.solved[k].bound, self.solved[k].objective) for k in some]
+        verdict, few = enough(spread, true, self.accuracy), self.samples < FEW
+        unknown = float("nan")
         return {
             "scenarios": size,
             "samples": len(some),
             "in_sample": own.mean,
             "in_sample_sd": own.deviation,
-            "in_sample_sd_low": own.deviation_low,
-            "in_sample_sd_high": own.deviation_high,
+            "in_sample_sd_low": unknown if few else own.deviation_low,
+            "in_sample_sd_high": unknown if few else own.deviation_high,
             "in_sample_spread": own.spread,
-            "in_sample_reach": own.reach,
+            "in_sample_reach": unknown if few else own.reach,
             "gap": float(np.mean(gaps)),
             "true": true,
             "true_spread": spread.estimate,
@@ -174,8 +178,8 @@ class Stability:
             "true_spread_high": spread.high,
             "optimism": own.mean - true,
             "regret": true - float(values.min()),
-            "verdict": enough(spread, true, self.accuracy),
-            "scenarios_needed": scenarios_needed(own, size, self.accuracy),
+            "verdict": UNDECIDED if few and verdict == ENOUGH else verdict,
+            "scenarios_needed": unknown if few else scenarios_needed(own, size, self.accuracy),
         }
 
     @property
@@ -216,6 +220,8 @@ class Stability:
                 f"{size:,} scenarios are enough for portfolios that are within {share} of each other in truth: it does "
                 f"not matter which of the {self.samples} samples was drawn."
             )
+        elif self.samples < FEW and (table["verdict"] == UNDECIDED).any():
+            said = f"{self.samples} samples cannot say that a size is enough: it takes {FEW} of each."
         elif (table["verdict"] == UNDECIDED).any():
             said = (
                 f"{self.fresh:,} fresh scenarios cannot say whether any size is enough for portfolios within {share} "
@@ -226,6 +232,8 @@ class Stability:
                 f"No size tried is enough for portfolios within {share} of each other: solve with more scenarios, or "
                 "to a smaller gap."
             )
+        if self.samples < FEW:
+            return f"{said} How far claims scatter is not said of so few samples."
         last = table.iloc[-1]
         reach = _share(float(last["in_sample_reach"]), float(last["in_sample"]))
         need = float(last["scenarios_needed"])
@@ -242,7 +250,10 @@ class Stability:
             "Differences between portfolios are paired on the same fresh scenarios; all hold together at the level.",
         ]
         if self.samples < FEW:
-            found.append(f"Only {self.samples} samples of each size: the next one may differ more than these do.")
+            found.append(
+                f"Only {self.samples} samples of each size: the next one may differ more than these do; take "
+                f"--samples {FEW} or more."
+            )
         table = self.by_size
         if (table["true_spread"] < table["gap"] * table["true"]).any():
             found.append(

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from portfolio.report.headline import records
 from portfolio.report.replications_summary import notes
-from portfolio.report.stability import Stability
+from portfolio.report.stability import FEW, Stability
 from portfolio.report.summary import count, number, percent, start_table
 
 
@@ -48,7 +48,9 @@ def _sizes(found: Stability) -> Table:
         made.add_row(
             f"{row['scenarios']:,}",
             number(row["in_sample"]),
-            f"± {percent(row['in_sample_reach'] / max(abs(row['in_sample']), 1e-10))}",
+            f"± {percent(row['in_sample_reach'] / max(abs(row['in_sample']), 1e-10))}"
+            if found.samples >= FEW
+            else f"needs {FEW} samples",
             number(row["true"]),
             f"{_part(row['true_spread'], row)}\n{_part(limits[0], row).removesuffix(' %')} to {_part(limits[1], row)}",
             _part(row["regret"], row),

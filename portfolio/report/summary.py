@@ -17,6 +17,7 @@ from portfolio.report.words import BENCHMARKS, amount, change
 from portfolio.report.words import count as count
 from portfolio.report.words import number as number
 from portfolio.report.words import percent as percent
+from portfolio.report.words import signed as signed
 
 SHOWN = 6
 """Places of one rule that are named; the rest is in ``run.json``."""

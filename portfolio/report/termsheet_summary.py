@@ -70,8 +70,11 @@ def _sheet(found: Study) -> Table:
 def _offers(found: Study) -> Table:
     rows = records(found.tables["offers"])
     best = [r for r in rows if r["frontier"]] or [r for r in rows if r["survives"]] or rows
+    best = sorted(best, key=lambda r: (r["public_money_usd_m"], r["charge_usd_m"] or 0.0))
+    more = f"; {SHOWN} of {len(best)}, see offers.csv" if len(best) > SHOWN else ""
     made = start_table(
-        "What works: least strike by debt, share and term; none asks for less of all" if best[0]["frontier"]
+        "What works, the least public money first: at the least strike, and at that of least money; none asks "
+        f"for less of all{more}" if best[0]["frontier"]
         else "Nothing tried works; nearest", ("debt", "left"), ("share", "right"), ("term, y", "right"),
         ("strike, USD/kg", "right"), ("public money", "right"), ("charge", "right"), ("survival", "right"),
         ("interval", "right"),

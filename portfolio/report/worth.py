@@ -115,6 +115,24 @@ class Worth:
             "On its own scenarios the portfolio is flattered, since it was chosen on them: VSS looks larger there and "
             "EVPI smaller than they are. Fresh scenarios flatter nobody."
         )
+        signed = [(OWN, self.solution.vss)] + ([] if self.fresh is None else [(FRESH, self.fresh.vss)])
+        below = [where for where, vss in signed if vss.low < 0 <= vss.estimate]
+        if below:
+            where = " and ".join({OWN: "its own", FRESH: "fresh"}[w] for w in below)
+            found.append(
+                f"The interval of VSS on {where} scenarios reaches below 0: it is of the two portfolios found, and "
+                "either may be the better one on other scenarios. The value of the best ones cannot be negative."
+            )
+        if self.fresh is not None and self.fresh.vss.estimate < 0:
+            found.append(
+                "On fresh scenarios the portfolio for the mean costs less: chosen on more scenarios, or to a smaller "
+                "gap, the other should catch up, since the value of planning with scenarios cannot be negative."
+            )
+        if any(k.least.low < 0 for k in self.knowing):
+            found.append(
+                "What knowing drivers is worth at least is estimated too low on average, below 0 too; the value cannot "
+                "be negative."
+            )
         if self.solution.vss.estimate < 0:
             found.append(
                 "The portfolio for the mean is the better one on this sample: solve the case to a smaller gap."

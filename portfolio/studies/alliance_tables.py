@@ -1,11 +1,10 @@
-"""Tables of the study of an alliance, from the answers of its points."""
+"""The split of what an alliance is worth: coalitions in the common interest, Shapley values, who would object."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import combinations
 
 import numpy as np
 import pandas as pd
@@ -15,9 +14,8 @@ from portfolio.case.records import Case
 from portfolio.engine.programme import Array
 from portfolio.evaluation.games import Coalition, Orders, bracket, excess, excess_bracket, joining, shapley
 from portfolio.evaluation.intervals import Interval
-from portfolio.studies.differences import Weights, fresh, interval, objective_parts, paid
+from portfolio.studies.differences import Weights, fresh, interval, paid
 from portfolio.studies.points import Answer
-from portfolio.studies.telling import NOISE
 
 ACCEPTS, OBJECTS, OPEN = "accepts", "objects", "undecided"
 GAINS, LOSES = "gain", "lose"
@@ -86,105 +84,6 @@ class Funds:
         found = fresh(answer)
         tonnes = found.regions_without if without else found.regions
         return np.asarray(tonnes[:, self.regions.index(region)] / self.years)
-
-
-def points(found: Funds, settings: Mapping[Settings, Answer], names: Sequence[str]) -> pd.DataFrame:
-    """Every point: what was varied and what came of it."""
-    agreed = found.case.settings.alliance
-    own = tuple(bool(getattr(agreed, name)) for name in names)
-    asked = [("coalition", s, own, a) for s, a in found.funds.items()]
-    asked += [("switches", found.all, on, a) for on, a in settings.items() if on != own]
-    rows = []
-    for kind, coalition, on, a in asked:
-        rows.append(
-            {
-                "point": a.name,
-                "kind": kind,
-                "members": found.label(coalition),
-                **{name: int(x) for name, x in zip(names, on, strict=True)},
-                "status": a.status.value,
-                "objective": a.objective,
-                "bound": a.bound,
-                **_fresh_columns(found, a),
-                "public_cost_usd_m": a.public_cost_usd_m,
-                "projects": " ".join(sorted(a.supported)),
-            }
-        )
-    return pd.DataFrame(rows)
-
-
-def _fresh_columns(found: Funds, answer: Answer) -> dict[str, float]:
-    """Objective, weighted shortfall and tonnes a year on the fresh scenarios; nothing without a portfolio."""
-    if answer.fresh is None:
-        return {}
-    whole = found.interval(paid(answer, found.weights))
-    return {
-        "fresh_objective": whole.estimate,
-        "fresh_objective_low": whole.low,
-        "fresh_objective_high": whole.high,
-        "fresh_weighted": float(answer.fresh.weighted.mean()),
-        "fresh_shortfall_tpy": float(answer.fresh.tonnes.mean()) / found.years,
-    }
-
-
-def members(found: Funds) -> pd.DataFrame:
-    """Each member alone against the joint fund; the difference is joint less alone."""
-    joint, rows = found.funds[found.all], []
-    spent_on = {"expected_cost_usd_m": "cost", "charge_usd_m": "budget", "exposure_usd_m": "exposure"}
-    for member in found.case.members:
-        name, region = member.member, member.region
-        alone = found.funds[frozenset({name})]
-        if alone.fresh is None or joint.fresh is None:
-            continue
-        tonnes = [found.per_year(a, region) for a in (alone, joint)]
-        without = found.per_year(joint, region, without=True)
-        between = found.mean(tonnes[1] - tonnes[0])
-        rows.append(
-            _member(name, region, "own_shortfall_tpy", float(without.mean()), *(float(t.mean()) for t in tonnes))
-            | _limits(between)
-            | {"clear": int(_clear(between) and not _overlap(alone, joint))}
-        )
-        costs = [paid(a, found.weights) for a in (alone, joint)]
-        empty = objective_parts(joint.fresh.weighted_without + joint.fresh.side_without, found.weights)
-        between = found.interval(costs[1] - costs[0])
-        rows.append(
-            _member(name, region, "objective", float(empty.mean()), *(float(c.mean()) for c in costs))
-            | _limits(between)
-            | {"clear": int(_clear(between) and not _overlap(alone, joint))}
-        )
-        for figure, key in spent_on.items():
-            spent = [a.charges_usd_m[name][key] for a in (alone, joint)]
-            rows.append(_member(name, region, figure, 0.0, *spent))
-    return pd.DataFrame(rows)
-
-
-def _member(member: str, region: str, figure: str, without: float, alone: float, joint: float) -> dict[str, object]:
-    return {
-        "member": member, "region": region, "figure": figure, "without": without, "alone": alone, "joint": joint,
-        "difference": joint - alone,
-    }  # fmt: skip
-
-
-def _limits(between: Interval) -> dict[str, object]:
-    return {
-        "low": between.low, "high": between.high, "clear": int(_clear(between)), "reliable": int(between.reliable)
-    }  # fmt: skip
-
-
-def _clear(between: Interval) -> bool:
-    """Whether an interval lies on one side of zero, by more than rounding."""
-    room = NOISE * max(1.0, abs(between.estimate))
-    return between.low > room or between.high < -room
-
-
-def _overlap(a: Answer, b: Answer) -> bool:
-    """Whether the solver's gaps leave open which of two is the better."""
-    return max(a.bound, b.bound) <= min(a.objective, b.objective)
-
-
-def _gap(answer: Answer) -> float:
-    """What the solver's gap leaves open of an objective."""
-    return answer.objective - answer.bound
 
 
 def regions(found: Funds) -> pd.DataFrame:
@@ -313,53 +212,3 @@ def _verdict(between: Interval, least: float, most: float, above: str, below: st
     if between.high < 0 and most < 0:
         return below
     return OPEN
-
-
-def switches(found: Funds, settings: Mapping[Settings, Answer], names: Sequence[str], own: Settings) -> pd.DataFrame:
-    """The fund of all members under every combination of agreements, and less that under the case's own."""
-    usual = settings.get(own)
-    rows = []
-    for on, a in sorted(settings.items()):
-        whole = found.mean(fresh(a).weighted)
-        row: dict[str, object] = {name: int(x) for name, x in zip(names, on, strict=True)}
-        row |= {"own": int(on == own), "weighted": whole.estimate, "low": whole.low, "high": whole.high}
-        row |= {f"shortfall_tpy_{region}": float(found.per_year(a, region).mean()) for region in found.regions} | {
-            "public_cost_usd_m": a.public_cost_usd_m
-        }
-        if usual is not None:
-            change = found.mean(fresh(a).weighted - fresh(usual).weighted)
-            row |= {"change": change.estimate, "change_low": change.low, "change_high": change.high}
-            gaps = 0.0 if a is usual else _gap(a) + _gap(usual)
-            row |= {"gaps": gaps, "clear": int(_clear(change) and abs(change.estimate) > gaps)}
-        rows.append(row)
-    return pd.DataFrame(rows)
-
-
-def effects(found: Funds, settings: Mapping[Settings, Answer], names: Sequence[str]) -> pd.DataFrame:
-    """Main effects and interactions of a full factorial on the weighted shortfall.
-
-    The effect of a set A of switches is 2^(1 - n) times the sum over all settings of the product over A of +1 (on) or
-    -1 (off) times the result: for one switch the mean of on less off (Box, Hunter and Hunter 2005, ch. 5). ``gaps`` is
-    what the solver's gaps alone may make of it: smaller effects are not clear.
-    """
-    n = len(names)
-    rows = []
-    for size in range(1, n + 1):
-        for some in combinations(range(n), size):
-            values = sum(
-                np.prod([1.0 if on[k] else -1.0 for k in some]) * fresh(a).weighted for on, a in settings.items()
-            )
-            between = found.mean(np.asarray(values) * 2.0 ** (1 - n))
-            gaps = 2.0 ** (1 - n) * sum(_gap(a) for a in settings.values())
-            rows.append(
-                {
-                    "switches": " x ".join(names[k] for k in some),
-                    "effect": between.estimate,
-                    "low": between.low,
-                    "high": between.high,
-                    "gaps": gaps,
-                    "clear": int(_clear(between) and abs(between.estimate) > gaps),
-                    "reliable": int(between.reliable),
-                }
-            )
-    return pd.DataFrame(rows)

@@ -14,6 +14,7 @@ from portfolio.case.records import Case
 from portfolio.evaluation.intervals import Interval, cvar_interval, mean_interval, ratio_interval
 from portfolio.finance.types import CONVENTIONS
 from portfolio.report.headline import records
+from portfolio.report.words import count
 from portfolio.studies.differences import Weights, fresh, interval, paid
 from portfolio.studies.envelope import Enveloped
 from portfolio.studies.mixes import Mix
@@ -220,9 +221,10 @@ def caveats(case: Case, compared: Sequence[Compared], told: Sequence[Pair], term
     found = [
         f"Differences hold for all {len(told)} pairs together at {100 * terms.level:g} % (Bonferroni), and are widened "
         "by what the searches left open: mixes that share a letter are not told apart.",
-        f"Portfolios were chosen on {case.settings.sampling.scenarios:,} scenarios: on more, a mix could do better; no "
-        "interval covers that.",
-        "What only a mix can close: no other mix compared has a way to finance it, but those that contain this one.",
+        f"Portfolios were chosen on {count(case.settings.sampling.scenarios, 'scenario')}: on more, a mix could do "
+        "better; no interval covers that.",
+        "Only closes with a mix: of the mixes compared none has a way to finance the project but this one and those "
+        "that contain it. It need not be in the portfolio found, where other projects do more.",
     ]
     widest = max((open_gap(c.answer) for c in compared if c.answer.decision is not None), default=0.0)
     blurred = sum(not p.better and not p.objective.covers(0.0) for p in told)

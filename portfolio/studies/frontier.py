@@ -244,10 +244,11 @@ class _Work:
         by_value = dict(zip(values, found, strict=False))
         lines = [Line(v, self._budget(v), by_value[v]) for v in self.ask.at]
         marginals: list[tuple[float, Marginal]] = []
+        each = 1.0 - (1.0 - terms.level) / max(1, len(steps))
         for (v, member, _), more in zip(steps, found[len(values) :], strict=True):
             here, size = by_value[v].answer, self.ask.step * total(self.case, member)
             if here.decision is not None and more.answer.decision is not None:
-                marginals.append((v, marginal(here, more.answer, member, size, weights, terms.level)))
+                marginals.append((v, marginal(here, more.answer, member, size, weights, each)))
         made = tables(self.case, self.ask.over, lines, first, marginals, goal, terms.level, self._budget)
         stopped = [e.answer for e in found] + ([] if goal is None else [t.answer for t in goal.tries])
         late = any(a.status in LATE and not a.gap <= terms.limits.gap for a in stopped)

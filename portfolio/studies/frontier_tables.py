@@ -11,12 +11,14 @@ import pandas as pd
 
 from portfolio.case.records import Case
 from portfolio.evaluation.intervals import cvar_interval, mean_interval, paired_difference, ratio_interval
+from portfolio.report.words import count
 from portfolio.studies.budgets import Marginal
 from portfolio.studies.compare_tables import plain, spread
+from portfolio.studies.differences import Weights
 from portfolio.studies.envelope import Enveloped
 from portfolio.studies.points import Answer, Terms
 from portfolio.studies.target import Cheapest
-from portfolio.studies.telling import open_gap
+from portfolio.studies.telling import clear, pair
 
 
 @dataclass(frozen=True)
@@ -46,7 +48,7 @@ def tables(
     """All tables; ``first`` is the answer with which the world without the fund was measured."""
     rows = [_row(case, over, line, first, level) for line in lines]
     for n, row in enumerate(rows):
-        row |= _change(case, lines[n - 1] if n else None, lines[n], level, len(lines) - 1)
+        row |= _change(case, over, lines[n - 1] if n else None, lines[n], level, len(lines) - 1)
     found = {"frontier": pd.DataFrame(rows)}
     if over == "budget":
         found["marginal"] = pd.DataFrame([_marginal(v, m) for v, m in marginals], columns=MARGINAL)
@@ -88,21 +90,34 @@ def _measured(case: Case, a: Answer, first: Answer, level: float) -> dict[str, A
     return row | spread("tonnes_per_year", mean_interval(f.tonnes / len(case.years), level=level))
 
 
-def _change(case: Case, before: Line | None, here: Line, level: float, neighbours: int) -> dict[str, Any]:
-    """Differences from the point before, all neighbours together (Bonferroni), widened by both gaps to both sides."""
-    names = ("weighted", "cvar")
+MEASURES = ("weighted", "cvar")
+"""What the portfolios found are compared by, besides the objective."""
+
+
+def _change(case: Case, over: str, before: Line | None, here: Line, level: float, neighbours: int) -> dict[str, Any]:
+    """Differences from the point before; those of all neighbours, in all measures, hold together (Bonferroni).
+
+    ``told_apart`` is of objectives, limits with what both searches left open: a gap is of the objective, and says
+    nothing of shortfall alone, which a search may trade against cost or tail. Where points differ in a weight of the
+    objective there is no such comparison. ``differs`` is of the portfolios found, by sampling alone.
+    """
+    ends = ("change", "change_low", "change_high")
+    row: dict[str, Any] = {f"objective_{end}": np.nan for end in ends} | {"told_apart": np.nan}
+    row |= {f"{name}_{end}": np.nan for name in MEASURES for end in (*ends, "differs")}
     a, b = here.answer.fresh, None if before is None else before.answer.fresh
     if before is None or a is None or b is None:
-        return {f"{n}_{what}": np.nan for n in names for what in ("change", "change_low", "change_high", "told_apart")}
-    each = 1.0 - (1.0 - level) / neighbours
-    wide = open_gap(here.answer) + open_gap(before.answer)
-    row: dict[str, Any] = {}
-    for name, tail in zip(names, (None, case.settings.risk.cvar_level), strict=True):
+        return row
+    each = 1.0 - (1.0 - level) / (neighbours * (len(MEASURES) + (over == "budget")))
+    if over == "budget":
+        both = pair(here.answer, before.answer, Weights.of(case), each)
+        row |= dict(
+            zip((f"objective_{end}" for end in ends), (both.objective.estimate, both.low, both.high), strict=True)
+        )
+        row["told_apart"] = int(bool(both.better))
+    for name, tail in zip(MEASURES, (None, case.settings.risk.cvar_level), strict=True):
         i = paired_difference(a.weighted, b.weighted, tail=tail, level=each)
-        low, high = i.low - wide, i.high + wide
-        told = int(low > 0 or high < 0)
-        row |= {f"{name}_change": i.estimate, f"{name}_change_low": low, f"{name}_change_high": high}
-        row[f"{name}_told_apart"] = told
+        row |= dict(zip((f"{name}_{end}" for end in ends), (i.estimate, i.low, i.high), strict=True))
+        row[f"{name}_differs"] = int(clear(i))
     return row
 
 
@@ -173,8 +188,8 @@ def caveats(
 ) -> tuple[str, ...]:
     """What to know before acting on it."""
     found = [
-        f"Portfolios were chosen on {case.settings.sampling.scenarios:,} scenarios: on more, each could do better; no "
-        "interval covers that.",
+        f"Portfolios were chosen on {count(case.settings.sampling.scenarios, 'scenario')}: on more, each could do "
+        "better; no interval covers that.",
     ]
     if over != "budget":
         found.append(
@@ -182,11 +197,16 @@ def caveats(
         )
     if over == "risk":
         found.append("Within its gap a search may trade mean against CVaR: small steps along the curve say little.")
+    if over != "budget":
+        found.append(
+            "From point to point the portfolios found are compared, by sampling alone: objectives of other weights are "
+            "not comparable, so that no gap says how far the best ones differ."
+        )
     dull = sum(1 for _, m in marginals if not m.certain)
     if dull:
         found.append(
             f"{dull} of {len(marginals)} values of a million may be nothing: their proven range or their interval "
-            "begins at 0. A smaller --gap or a larger --step narrows the range."
+            "(those of all values hold together) begins at 0. A smaller --gap or a larger --step narrows the range."
         )
     taken = [f"{x.value:g} from {x.found.taken_from}" for x in lines if x.found.taken_from]
     if taken:

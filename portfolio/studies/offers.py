@@ -6,7 +6,7 @@ offers: a plant that survives under one offer and not under another does so beca
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -39,6 +39,8 @@ GRID = 9
 """Strikes tried over the whole range before the least that works is closed in on."""
 HALVINGS = 7
 """Times the interval between two of them is halved: the least strike is found to less than 1 % of the range."""
+SPECK = 1e-6
+"""USD M below which public money is the same."""
 AMPLE_TPY = 1e9
 """Feed that is no limit."""
 LEAST = 0.3
@@ -180,30 +182,64 @@ class Bench:
         uses = trial.financing.uses_usd_m
         return self.trial(trial.offer, split.public("loan") * uses, split.public("grant") * uses)
 
-    def least_strike(self, offer: Offer, asked: float) -> tuple[Trial | None, bool]:
+    def over_strikes(self, offer: Offer) -> tuple[Trial, ...]:
+        """An offer at :data:`GRID` strikes over the whole range, lowest first."""
+        return tuple(self.trial(replace(offer, strike_usd_kg=float(k))) for k in np.linspace(*self.strikes, GRID))
+
+    def least_strike(self, tried: Sequence[Trial], asked: float) -> tuple[Trial | None, bool]:
         """Return the offer with the least strike that works, and whether all higher ones tried work too.
 
-        A grid over the range says whether what works is all above what does not. Then the step between is halved; else
-        the least strike of the grid that works is returned: higher strikes carry more private debt, so that survival
-        need not rise with the strike.
+        ``tried`` is :meth:`over_strikes`. Where what works is all above what does not, the step between is halved;
+        else the least strike of the grid that works is returned: higher strikes carry more private debt, so that
+        survival need not rise with the strike.
         """
-        low, high = self.strikes
-        tried = [self.trial(replace(offer, strike_usd_kg=float(k))) for k in np.linspace(low, high, GRID)]
         works = [t.works(asked) for t in tried]
         if not any(works):
             return None, True
         first = works.index(True)
-        best, monotone = tried[first], all(works[first:])
+        monotone = all(works[first:])
         if first == 0 or not monotone:
-            return best, monotone
-        below, above = (float(t.offer.strike_usd_kg or 0.0) for t in (tried[first - 1], best))
+            return tried[first], monotone
+        return self._closed_in(tried[first - 1], tried[first], lambda t: t.works(asked)), True
+
+    def least_money(self, tried: Sequence[Trial], asked: float) -> list[Trial]:
+        """Return offers that work with less public money than at lower strikes, the least money first.
+
+        ``tried`` is :meth:`over_strikes`. Lenders lend more on a higher strike, so that money falls with it until
+        other limits of debt bind or the plant no longer bears it. The first one is closed in on: where the next strike
+        of the grid needs less but does not work, towards the highest that works; else down to the lowest strike that
+        needs no more. Others follow as they are on the grid, for where no split of the first is let through.
+        """
+        steps: list[int] = []
+        for n, t in enumerate(tried):
+            if t.works(asked) and (not steps or _money(t) < _money(tried[steps[-1]]) - SPECK):
+                steps.append(n)
+        if not steps:
+            return []
+        last = steps[-1]
+        best, above = tried[last], tried[last + 1] if last + 1 < len(tried) else None
+        if above is not None and not above.obstacle and _money(above) < _money(best) - SPECK:
+            best = self._closed_in(above, best, lambda t: t.works(asked))
+        elif last > 0:
+            most = _money(best) + SPECK
+            best = self._closed_in(tried[last - 1], best, lambda t: t.works(asked) and _money(t) <= most)
+        return [best, *(tried[n] for n in reversed(steps))]
+
+    def _closed_in(self, fails: Trial, does: Trial, ok: Callable[[Trial], bool]) -> Trial:
+        """Halve the step between a strike that fails and one that does; return the last that does."""
+        bad, good = (float(t.offer.strike_usd_kg or 0.0) for t in (fails, does))
         for _ in range(HALVINGS):
-            between = self.trial(replace(offer, strike_usd_kg=0.5 * (below + above)))
-            if between.works(asked):
-                best, above = between, 0.5 * (below + above)
+            between = self.trial(replace(does.offer, strike_usd_kg=0.5 * (bad + good)))
+            if ok(between):
+                does, good = between, 0.5 * (bad + good)
             else:
-                below = 0.5 * (below + above)
-        return best, True
+                bad = 0.5 * (bad + good)
+        return does
+
+
+def _money(trial: Trial) -> float:
+    """Public money that fills the gap, USD M."""
+    return trial.financing.gap_usd_m
 
 
 @dataclass(frozen=True)

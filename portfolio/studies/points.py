@@ -88,6 +88,8 @@ class Sampled:
     weighted_without, side_without, tonnes_without : (S,) or (0,)
     regions, regions_without : (S, R) or (0, R)
         The tonnes by region, in the order of the names in the case, sorted.
+    weighted_regions, weighted_regions_without : (S, R) or (0, R)
+        Z by region, in that order.
     """
 
     seed: int
@@ -99,6 +101,8 @@ class Sampled:
     tonnes_without: Array
     regions: Array
     regions_without: Array
+    weighted_regions: Array
+    weighted_regions_without: Array
 
 
 @dataclass(frozen=True)

@@ -173,6 +173,7 @@ def _measured(point: Point, terms: Terms, decision: Decision) -> dict[str, Any] 
         record[f"side{suffix}"] = world.side.tolist()
         record[f"tonnes{suffix}"] = world.shortfall.sum(axis=(1, 2, 3, 4)).tolist()
         record[f"regions{suffix}"] = world.shortfall.sum(axis=(2, 3, 4)).tolist()
+        record[f"weighted_regions{suffix}"] = world.by_region.tolist()
     return record
 
 

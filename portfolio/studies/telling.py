@@ -90,6 +90,12 @@ def open_gap(answer: Answer) -> float:
     return max(0.0, answer.objective - answer.bound)
 
 
+def clear(between: Interval) -> bool:
+    """Whether an interval lies on one side of zero, by more than rounding."""
+    room = NOISE * max(1.0, abs(between.estimate))
+    return between.low > room or between.high < -room
+
+
 def letters(order: Sequence[str], told_apart: Sequence[tuple[str, str]]) -> dict[str, str]:
     """Compact letter display: two names share a letter exactly where they are not told apart.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from os import PathLike
 from typing import Any
 
@@ -19,7 +19,7 @@ from portfolio.report.study import Study
 from portfolio.scenarios.sampling import sample
 from portfolio.studies import termsheet_tables as tables
 from portfolio.studies.named import project_named
-from portfolio.studies.offers import Bench, Offer, Package, Trial, not_dominated, package
+from portfolio.studies.offers import SPECK, Bench, Offer, Package, Trial, not_dominated, package
 from portfolio.studies.points import Terms
 from portfolio.studies.running import Desk
 
@@ -155,14 +155,14 @@ def _offers(bench: Bench, ask: Ask, desk: Desk) -> list[dict[str, Any]]:
         for share in ask.shares
         for term in (ask.terms_y if share > 0 else (bench.base.term_y,))
     ]
-    rows = []
+    rows: list[dict[str, Any]] = []
     for n, offer in enumerate(asked):
         desk.clock.tell(Step("trying offers", n, len(asked)))
-        row = desk.pieces.get(f"offer-{n}")
-        if row is None:
-            row = _row(bench, offer, ask)
-            desk.pieces.put(f"offer-{n}", row)
-        rows.append(row)
+        kept = desk.pieces.get(f"offer-{n}")
+        if kept is None:
+            kept = {"rows": _rows(bench, offer, ask)}
+            desk.pieces.put(f"offer-{n}", kept)
+        rows += kept["rows"]
     works = [row for row in rows if row["works"]]
     best = not_dominated([tuple(row[name] or 0.0 for name in tables.TRADED) for row in works]) if works else []
     for row in rows:
@@ -172,17 +172,36 @@ def _offers(bench: Bench, ask: Ask, desk: Desk) -> list[dict[str, Any]]:
     return rows
 
 
-def _row(bench: Bench, offer: Offer, ask: Ask) -> dict[str, Any]:
-    """Try an offer at its least strike, and look for a split of it among the members."""
-    if offer.share > 0:
-        found, monotone = bench.least_strike(offer, ask.survival)
-        trial = found or bench.trial(replace(offer, strike_usd_kg=bench.strikes[1]))
-    else:
-        trial, monotone = bench.trial(offer), True
+def _rows(bench: Bench, offer: Offer, ask: Ask) -> list[dict[str, Any]]:
+    """Try an offer at its least strike, and at that of least public money where this is another one."""
+    if offer.share <= 0:
+        return [_split(bench, bench.trial(offer), ask) | {"aim": "", "monotone": 1}]
+    tried = bench.over_strikes(offer)
+    found, monotone = bench.least_strike(tried, ask.survival)
+    rows = [_split(bench, found or tried[-1], ask) | {"aim": tables.STRIKE}]
+    if found is not None:
+        rows += _of_least_money(bench, tried, rows[0], ask)
+    return [row | {"monotone": int(monotone)} for row in rows]
+
+
+def _of_least_money(bench: Bench, tried: Sequence[Trial], least: dict[str, Any], ask: Ask) -> list[dict[str, Any]]:
+    """The row of least money that works with a split; none where the least strike needs no more."""
+    for trial in bench.least_money(tried, ask.survival):
+        saves = trial.financing.gap_usd_m < least["public_money_usd_m"] - SPECK
+        if not saves and least["works"]:
+            break
+        row = _split(bench, trial, ask)
+        if row["works"]:
+            return [row | {"aim": tables.MONEY}]
+    return []
+
+
+def _split(bench: Bench, trial: Trial, ask: Ask) -> dict[str, Any]:
+    """Row of an offer, with a split of it among the members where the rules let one through."""
     split = package(bench, trial.offer) if trial.works(ask.survival) else ""
     if isinstance(split, Package):
         trial = bench.as_split(trial, split)
-    return tables.offer_row(bench, trial, monotone, ask.survival, split)
+    return tables.offer_row(bench, trial, ask.survival, split)
 
 
 def recommended(rows: Sequence[dict[str, Any]], least: str) -> dict[str, Any] | None:
@@ -253,10 +272,6 @@ def _caveats(
         "A split has to hold (2) to (8) for the project alone, feed (4c) left out: other commitments may use the "
         "budgets.",
     ]
-    notes.append(
-        "Every offer is tried at its least strike: a higher one lets lenders lend more, and might need less public "
-        "money."
-    )
     if best is None:
         notes.append("No offer tried closes the project and keeps it alive as asked: see the column why.")
     elif not best["works"]:
@@ -265,8 +280,8 @@ def _caveats(
         notes.append("The interval of the recommended offer's survival reaches below what is asked: it may be less.")
     if any(row["works"] and not row["monotone"] for row in rows):
         notes.append(
-            "Where monotone is 0 a higher strike did not always do better, since lenders lend more on it: the strike "
-            "is the least of a grid, not closed in on."
+            "Where monotone is 0 a higher strike did not always do better, since lenders lend more on it: the least "
+            "strike is that of a grid, not closed in on."
         )
     if now is not None and now.survival is None:
         notes.append(f"As it is, the package of {bench.project.project} cannot be sized: {now.obstacle or 'not open'}.")

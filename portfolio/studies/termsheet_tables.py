@@ -23,11 +23,13 @@ from portfolio.studies.offers import NAME, Bench, Offer, Package, Trial
 
 TRADED = ("share", "strike_usd_kg", "term_y", "public_money_usd_m", "guaranteed_usd_m")
 """What is traded off: on the frontier is what no other offer that works undercuts in one without asking more."""
+STRIKE, MONEY = "least strike", "least money"
+"""What the strike of an offer is the one of."""
 NOW, LEAST, WHOLE = "as it is", "least", "whole portfolio"
 P95 = 0.95
 
 
-def offer_row(bench: Bench, trial: Trial, monotone: bool, asked: float, split: Package | str) -> dict[str, Any]:
+def offer_row(bench: Bench, trial: Trial, asked: float, split: Package | str) -> dict[str, Any]:
     """A row of the table of offers; all values plain, so that it can be kept as a piece."""
     offer, f, i = trial.offer, trial.financing, trial.survival
     given = isinstance(split, Package)
@@ -41,7 +43,6 @@ def offer_row(bench: Bench, trial: Trial, monotone: bool, asked: float, split: P
         "works": int(survives and given),
         "survives": int(survives),
         "closes": int(not trial.obstacle),
-        "monotone": int(monotone),
         "survival": None if i is None else i.estimate,
         "low": None if i is None else i.low,
         "high": None if i is None else i.high,

@@ -16,6 +16,7 @@ from portfolio.engine.variation import Changes
 from portfolio.evaluation.fresh import fresh_seed, in_chunks
 from portfolio.evaluation.information import METHODS, Clusters, Integers, Seen, seen
 from portfolio.report.errors import UsageError
+from portfolio.report.headline import records
 from portfolio.report.steps import Clock, StepCall
 from portfolio.report.study import Study
 from portfolio.scenarios.sampling import sample
@@ -196,6 +197,7 @@ def _study(case: Case, ask: Ask, terms: Terms, answers: Mapping[str, Answer], to
             "by": ask.by,
             "known_until": case.windows[1],
             "windows": list(case.windows),
+            "differences": records(differences),
         },
         caveats=_caveats(case, answers, told, stopped),
         exit_code=3 if stopped else 0,

@@ -4,20 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from portfolio.engine.programme import Array
 from portfolio.evaluation.information import Integers, Seen
+from portfolio.report.words import number
 from portfolio.studies.differences import Weights, fresh, interval, paid
 from portfolio.studies.points import Answer
+from portfolio.studies.telling import NOISE
 
+GAINS, LOSES, OPEN = "gains", "loses", "open"
 WORDS = {
     "plan": "one plan for all windows",
-    "adapted": "first window as planned, later ones by what was seen",
+    "adapted": "first window as planned, later ones adapted",
     "now": "first window alone, nothing later",
-    "waiting": "nothing now, later windows by what was seen",
+    "waiting": "nothing now, later windows adapted",
 }
 COMPARED = (
     ("adapting later", "plan", "adapted"),
@@ -73,14 +77,19 @@ def policies(found: Sequence[Policy], level: float) -> pd.DataFrame:
 
 
 def differences(found: Sequence[Policy], level: float) -> pd.DataFrame:
-    """What one policy gains over another: in sample with what gaps leave open, on fresh scenarios with an interval."""
+    """What one policy gains over another: in sample with what gaps leave open, on fresh scenarios with an interval.
+
+    ``fresh_sign`` is of the portfolios found, on scenarios they were not chosen on; ``sample_sign`` of the optima in
+    the sample, whatever the searches left open. Intervals hold together (Bonferroni).
+    """
     by = {p.name: p for p in found}
+    each = 1.0 - (1.0 - level) / len(COMPARED)
     rows = []
     for what, before, after in COMPARED:
         a, b = by[before], by[after]
         if a.paid is None or b.paid is None:
             continue
-        i = interval(a.paid - b.paid, level)
+        i = interval(a.paid - b.paid, each)
         least, most = a.bound - b.objective, a.objective - b.bound
         rows.append(
             {
@@ -94,10 +103,34 @@ def differences(found: Sequence[Policy], level: float) -> pd.DataFrame:
                 "low": i.low,
                 "high": i.high,
                 "reliable": int(i.reliable),
-                "clear": int((i.low > 0 and least > 0) or (i.high < 0 and most < 0)),
+                "fresh_sign": _sign(i.low, i.high, a.objective),
+                "sample_sign": _sign(least, most, a.objective),
             }
         )
-    return pd.DataFrame(rows)
+    return pd.DataFrame([row | {"verdict": verdict(row)} for row in rows])
+
+
+def _sign(low: float, high: float, scale: float) -> str:
+    """On which side of zero all between two limits lies, by more than rounding."""
+    room = NOISE * max(1.0, abs(scale))
+    return GAINS if low > room else LOSES if high < -room else OPEN
+
+
+def verdict(row: Mapping[str, Any]) -> str:
+    """What a row of :func:`differences` says, in words: fresh scenarios first, then the sample."""
+    size = f"{number(abs(row['fresh']))} ({number(abs(row['low']))} to {number(abs(row['high']))})"
+    if row["fresh_sign"] == LOSES:
+        size = f"{number(abs(row['fresh']))} ({number(abs(row['high']))} to {number(abs(row['low']))})"
+    seen, optimum = row["fresh_sign"], row["sample_sign"]
+    if seen == OPEN:
+        said = "on fresh scenarios: not told from nothing"
+        return said + (
+            "; nor in sample, by the gaps" if optimum == OPEN else f"; in sample {optimum}: a fit to its luck"
+        )
+    said = f"on fresh scenarios: {seen} {size}"
+    if optimum == OPEN:
+        return f"{said}; whether the optimum in the sample does, the gaps leave open"
+    return f"{said}; in sample too" if optimum == seen else f"{said}; in sample {optimum}: a fit to its luck"
 
 
 def clusters(answers: Mapping[str, Answer], labels: Mapping[str, tuple[Integers, Integers]]) -> pd.DataFrame:

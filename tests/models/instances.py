@@ -426,6 +426,8 @@ VARIATIONS: dict[str, Callable[[], Instance]] = {
     "must support": lambda: tiny_instance(must=frozenset({"mine"})),
     "may not support": lambda: tiny_instance(never=frozenset({"plant"})),
     "a member outside": lambda: tiny_instance(outside=frozenset({tiny_instance().members[0]})),
+    "a region weighs less": lambda: with_transfers(tiny_instance(region_weight={"JP": 0.25}), 0.5),
+    "a region weighs nothing": lambda: with_stock(with_transfers(tiny_instance(THREE, region_weight={"JP": 0.0}), 0.5)),
     "benchmarks": lambda: with_benchmarks(tiny_instance(), names=("extraction",)),
     "benchmarks penalised": lambda: with_benchmarks(tiny_instance(), penalty=2.0),
     "payouts in the tail": lambda: with_payout_limit(rich(tiny_instance(ALL_KINDS)), 12.0),

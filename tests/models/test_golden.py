@@ -115,7 +115,11 @@ INSTANCES: dict[str, Callable[[], Instance]] = {
     "cvar": lambda: tiny_instance(Shape(scenarios=3), probability=np.array([0.5, 0.3, 0.2]), cvar_level=0.8),
     "objective": lambda: with_benchmarks(
         with_fairness(
-            with_transfers(with_stock(_plant(tiny_instance(Shape(years=1), cvar_weight=0.25, cvar_level=0.6))))
+            with_transfers(
+                with_stock(
+                    _plant(tiny_instance(Shape(years=1), cvar_weight=0.25, cvar_level=0.6, region_weight={"JP": 0.5}))
+                )
+            )
         ),
         penalty=0.4,
     ),

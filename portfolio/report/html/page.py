@@ -9,7 +9,8 @@ from typing import Protocol
 import altair as alt
 import pandas as pd
 
-from portfolio.report.words import number, percent
+from portfolio.report.words import percent
+from portfolio.report.words import signed as signed
 
 Form = Callable[[float], str]
 """How a number is written."""
@@ -18,11 +19,6 @@ Form = Callable[[float], str]
 def year(value: float) -> str:
     """Write a year, or another whole number, without separators."""
     return f"{value:.0f}"
-
-
-def signed(value: float) -> str:
-    """Write a difference with its sign."""
-    return f"{'+' if value >= 5e-4 else ''}{number(value)}".replace("-", "−")
 
 
 def signed_percent(value: float) -> str:

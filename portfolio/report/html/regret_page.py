@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from portfolio.report.html.page import Block, Chart, Column, Fact, Facts, Page, Section, Table, signed, year
+from portfolio.report.html.page import Block, Chart, Column, Fact, Facts, Notes, Page, Section, Table, signed, year
 from portfolio.report.html.plots import Intervals, Matrix
 from portfolio.report.html.run_data import read_table
 from portfolio.report.html.study import caveats, read_record, study_page
@@ -27,8 +27,9 @@ def regret_page(folder: Path) -> Page:
         f"{count(len(rows), 'candidate')}, each best under some opinion about hazard rates, on "
         f"{count(record['scenarios'], 'fresh scenario')} (seed {record['seed']}), the same draws under every opinion."
     )
+    choice = Notes("What it says", (str(record["recommendation"]),))
     first = Section(
-        "Which portfolio regrets least", (_facts(record, rows), _largest(rows, record), _cells(folder, rows),
+        "Which portfolio regrets least", (_facts(record, rows), choice, _largest(rows, record), _cells(folder, rows),
                                           *caveats(record))
     )  # fmt: skip
     hazards = Section("Which hazards matter", (*_swings(folder, record), *_switches(folder)))
@@ -45,8 +46,10 @@ def _facts(record: dict[str, Any], rows: pd.DataFrame) -> Facts:
         name = record[key]
         tied = record[f"{key}_tied"]
         regret = number(named.loc[name, "max_regret"])
-        told = f"; not told apart from {', '.join(tied)}" if tied else ""
-        return Fact(label, str(name), f"largest regret {regret}{told}")
+        if tied:
+            among = ", ".join((str(name), *tied))
+            return Fact(label, "a tie", f"between {among}; least estimate: {name}, largest regret {regret}")
+        return Fact(label, str(name), f"largest regret {regret}")
 
     run = named.iloc[0]
     return Facts(

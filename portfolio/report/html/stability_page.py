@@ -110,7 +110,7 @@ def _sizes(sizes: pd.DataFrame) -> Table:
         Column("regret", "Above the best of all", number),
         Column("gap", "Gap of searches", percent),
         Column("verdict", "Verdict"),
-        Column("scenarios_needed", "Needed for the claim", number),
+        Column("scenarios_needed", "Scenarios needed for the claim", number),
     )
     return Table("By size of sample", sizes, columns)
 

@@ -27,7 +27,7 @@ def run(*args: str) -> Result:
     return CliRunner().invoke(main, args)
 
 
-ALLIANCE = ("alliance", "mycase", "--no-switches", "--scenarios", "4", "--gap", "0.01", "--fresh", "20")
+ALLIANCE = ("alliance", "mycase", "--switches", "none", "--scenarios", "4", "--gap", "0.01", "--fresh", "20")
 
 
 class TestAlliance:
@@ -93,7 +93,7 @@ class TestTermsheet:
         def stop(*_: object) -> object:
             raise KeyboardInterrupt
 
-        monkeypatch.setattr(termsheet_study, "_row", stop)
+        monkeypatch.setattr(termsheet_study, "_rows", stop)
         assert run(*self.ASKED).exit_code == 130
 
     def test_unknown_project(self) -> None:

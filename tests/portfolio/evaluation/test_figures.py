@@ -19,7 +19,12 @@ S = 60
 
 def world(rng: np.random.Generator, scale: float) -> World:
     short = np.where(rng.random((S, *SHAPE)) < 0.6, 0.0, rng.exponential(scale, (S, *SHAPE)))
-    return World(weighted=3.0 * short.sum(axis=(1, 2, 3, 4)), side=rng.random(S), shortfall=short)
+    return World(
+        weighted=3.0 * short.sum(axis=(1, 2, 3, 4)),
+        by_region=3.0 * short.sum(axis=(2, 3, 4)),
+        side=rng.random(S),
+        shortfall=short,
+    )
 
 
 def measured() -> Measured:

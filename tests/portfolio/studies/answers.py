@@ -25,7 +25,19 @@ def answer(
     """An answer whose fresh scenarios are given; without any it was not measured."""
     z = np.asarray(weighted, dtype=float)
     sampled = (
-        Sampled(seed, z, np.zeros_like(z), z, NOTHING, NOTHING, NOTHING, z[:, None], NOTHING[:, None])
+        Sampled(
+            seed,
+            z,
+            np.zeros_like(z),
+            z,
+            NOTHING,
+            NOTHING,
+            NOTHING,
+            z[:, None],
+            NOTHING[:, None],
+            z[:, None],
+            NOTHING[:, None],
+        )
         if z.size
         else None
     )

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy import stats
 
 import portfolio
 from portfolio.report.errors import UsageError
@@ -14,7 +15,8 @@ from portfolio.report.study import Study
 from portfolio.studies import points, rounds
 from portfolio.studies.budgets import budget_changes, marginal, scaled, within
 from portfolio.studies.differences import Weights
-from portfolio.studies.envelope import envelope_of_costs
+from portfolio.studies.envelope import Enveloped, envelope_of_costs
+from portfolio.studies.frontier_tables import Line, _change
 from tests.builders import tiny_case
 from tests.portfolio.studies.answers import answer, check_same
 from tests.portfolio.studies.cases import risky_case
@@ -49,7 +51,8 @@ class TestTiny:
         rows = found.table.set_index("value")
         assert rows["weighted_change"].round(6).tolist()[1:] == [-630, -170, -400]
         assert np.isnan(rows["weighted_change"][0.5])
-        assert (rows["weighted_told_apart"][1:] == 1).all()
+        assert (rows["told_apart"][1:] == 1).all()
+        assert rows["objective_change_high"][0.75] < -600
 
     def test_cheapest_budget_is_that_of_the_chain(self, found: Study) -> None:
         goal = found.figures["target"]
@@ -90,6 +93,57 @@ def test_marginals_agree_with_solves_of_their_own(risky: Study) -> None:
         assert row["proven_low"] * 80 <= high - low_more + 1e-6
         assert row["proven_low"] <= row["per_usd_m"] + 1e-12
         assert row["per_usd_m"] <= row["proven_high"] + 1e-12
+
+
+def line(value: float, z: Any, objective: float, bound: float, cost: float = 0.0) -> Line:
+    return Line(value, 1.0, Enveloped(answer(f"at {value}", z, objective=objective, bound=bound, cost=cost)))
+
+
+class TestChange:
+    """A gap is of the objective, and says nothing of shortfall alone."""
+
+    Z = np.random.default_rng(2).normal(1000.0, 30.0, 3000)
+
+    def test_objectives_with_gaps(self) -> None:
+        """Objective and shortfall fall by 50 surely: told apart unless the smaller budget could be better by as much.
+
+        That the larger one could be better still changes nothing.
+        """
+        for bound, told in ((960.0, 1), (940.0, 0)):
+            before = line(0.5, self.Z, 1000.0, bound)
+            row = _change(risky_case(), "budget", before, line(1.0, self.Z - 50.0, 950.0, 800.0), 0.95, 1)
+            assert row["told_apart"] == told
+            assert row["objective_change_high"] == pytest.approx(-50.0 + 1000.0 - bound)
+            assert row["weighted_change_high"] == pytest.approx(-50.0)
+            assert row["weighted_differs"] == 1
+
+    def test_weights_differ(self) -> None:
+        """With another weight in each objective there is nothing to be told apart by gaps."""
+        before = line(0.0, self.Z, 1000.0, 1000.0)
+        row = _change(risky_case(), "cost", before, line(1.0, self.Z - 50.0, 950.0, 950.0), 0.95, 1)
+        assert np.isnan(row["told_apart"])
+        assert np.isnan(row["objective_change"])
+        assert row["weighted_differs"] == 1
+
+    def test_together(self) -> None:
+        """More neighbours, wider intervals; three measures each."""
+        rng = np.random.default_rng(3)
+        other = line(1.0, self.Z - rng.normal(5.0, 10.0, self.Z.size), 950.0, 950.0)
+        rows = [_change(risky_case(), "budget", line(0.5, self.Z, 1000.0, 1000.0), other, 0.95, n) for n in (1, 10)]
+        widths = [row["weighted_change_high"] - row["weighted_change_low"] for row in rows]
+        t = [stats.t.ppf(1 - 0.025 / (3 * n), self.Z.size - 1) for n in (1, 10)]
+        assert widths[1] / widths[0] == pytest.approx(t[1] / t[0], rel=1e-3)
+
+
+def test_marginals_hold_together(risky: Study) -> None:
+    """With all eight at once each interval is wider than with two."""
+    one = portfolio.frontier(risky_case(), at=(4.0,), step=0.5, **FAST).tables["marginal"]
+    many = risky.tables["marginal"].query("value == 4.0").reset_index(drop=True)
+    assert len(risky.tables["marginal"]) == 8
+    width = [(t["fresh_high"] - t["fresh_low"]).to_numpy() for t in (one, many)]
+    same = np.isclose(one["fresh_per_usd_m"], many["fresh_per_usd_m"]) & (width[0] > 0)
+    assert same.any()
+    assert (width[1][same] > width[0][same]).all()
 
 
 def test_more_budget_never_hurts(risky: Study) -> None:

@@ -21,6 +21,7 @@ from portfolio.cli import main
 from portfolio.engine.checkpoint import CheckpointError
 from portfolio.evaluation.fresh import fix, in_chunks
 from portfolio.evaluation.intervals import paired_difference
+from portfolio.evaluation.regret import Measure, regret_table
 from portfolio.report.errors import UsageError
 from portfolio.report.pieces import pieces_of
 from portfolio.report.regret_summary import _choice, summary
@@ -208,6 +209,26 @@ def test_one_candidate_is_no_choice(found: api.Regret) -> None:
     assert "nothing to compare" in said
     assert "worse beyond noise" not in said
     assert "nothing to compare" not in _choice(found).plain
+
+
+def test_a_tie_is_said_to_be_one(found: api.Regret) -> None:
+    """Largest regrets whose intervals overlap are a tie; the run's portfolio is kept where it is among them."""
+    values = np.array([[10.0, 12.0], [30.0, 22.0]])
+    two = replace(
+        found, candidates=found.candidates[:2], held=found.held[:2], candidate_of=(0, 1), swings=(), switches=()
+    )
+    rng = np.random.default_rng(4)
+    said = {}
+    for noise in (0.1, 100.0):
+        costs = list(values[:, :, None] + noise * rng.standard_normal((2, 2, 2000)))
+        some = replace(two, table=regret_table(costs, Measure()))
+        said[noise] = some.recommendation, _choice(some).plain
+    clear, tie = said[0.1], said[100.0]
+    assert clear[0].startswith(f"{found.candidates[1].name} regrets least")
+    assert "tie" not in "".join(clear)
+    assert tie[0].startswith("A tie: noise does not tell which of ")
+    assert "Least largest regret: a tie between run, P1." in tie[1]
+    assert all("nothing here says that another should replace it" in text for text in tie)
 
 
 def test_summary_fits(found: api.Regret) -> None:

@@ -63,6 +63,20 @@ def test_by_size_from_the_portfolios(found: api.Stability) -> None:
         assert row["regret"] == pytest.approx(mine["true"].mean() - table["true"].min())
 
 
+def test_few_samples_claim_nothing(found: api.Stability) -> None:
+    """With three samples no size is enough and no scatter has limits; with five there are some."""
+    table = found.by_size
+    limits = ["in_sample_sd_low", "in_sample_sd_high", "in_sample_reach", "scenarios_needed"]
+    assert table[limits].isna().all(axis=None)
+    lenient = replace(found, accuracy=0.9)
+    assert set(lenient.by_size["verdict"]) == {"undecided"}
+    assert "it takes 5 of each" in lenient.verdict
+    five = replace(lenient, samples=5, sizes=(6,), solved=found.solved[:5])
+    assert five.by_size["verdict"].tolist() == ["enough"]
+    assert five.by_size[limits].notna().all(axis=None)
+    assert "enough for portfolios" in five.verdict
+
+
 def test_projects_chosen(found: api.Stability) -> None:
     for row in found.projects.to_dict("records"):
         mine = [s for s in found.solved if s.scenarios == row["scenarios"]]

@@ -21,7 +21,7 @@ from portfolio.report.run import Run
 from portfolio.report.study import Study
 from portfolio.scenarios.sampling import sample
 from portfolio.studies import termsheet as module
-from portfolio.studies.offers import Bench, Offer, Package, not_dominated, package
+from portfolio.studies.offers import Bench, Offer, Package, Trial, not_dominated, package
 from portfolio.studies.termsheet import recommended, termsheet
 from portfolio.studies.termsheet_tables import as_it_is, positions_of
 from tests.portfolio.studies.cases import risky_case
@@ -103,7 +103,7 @@ class TestTrial:
 class TestLeastStrike:
     def test_less_does_not_do(self) -> None:
         b = bench(rich_case())
-        best, monotone = b.least_strike(Offer("patient", 0.6, None, 8.0), 0.85)
+        best, monotone = b.least_strike(b.over_strikes(Offer("patient", 0.6, None, 8.0)), 0.85)
         assert monotone
         assert best is not None
         assert best.works(0.85)
@@ -112,7 +112,8 @@ class TestLeastStrike:
         assert not b.trial(replace(best.offer, strike_usd_kg=strike - 1.01 * step)).works(0.85)
 
     def test_a_probability_out_of_reach(self) -> None:
-        best, _ = bench(rich_case()).least_strike(Offer("patient", 0.2, None, 8.0), 0.9999)
+        b = bench(rich_case())
+        best, _ = b.least_strike(b.over_strikes(Offer("patient", 0.2, None, 8.0)), 0.9999)
         assert best is None
 
     def test_not_monotone(self, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -133,11 +134,64 @@ class TestLeastStrike:
             return made
 
         monkeypatch.setattr(Bench, "trial", trial)
-        best, monotone = b.least_strike(Offer("patient", 0.6, None, 8.0), 0.85)
+        best, monotone = b.least_strike(b.over_strikes(Offer("patient", 0.6, None, 8.0)), 0.85)
         assert not monotone
         assert len(asked) == 9
         assert best is not None
         assert best.offer.strike_usd_kg == asked[2]
+
+
+class TestLeastMoney:
+    def test_over_all_strikes(self) -> None:
+        """Of forty strikes none works with less, but for the part of a step that closing in leaves."""
+        b, asked = bench(rich_case()), 0.85
+        offer = Offer("commercial", 0.6, None, 8.0)
+        tried = b.over_strikes(offer)
+        best = b.least_money(tried, asked)[0]
+        assert best.works(asked)
+        fine = [b.trial(replace(offer, strike_usd_kg=float(k))) for k in np.linspace(*b.strikes, 40)]
+        money = {t.offer.strike_usd_kg: t.financing.gap_usd_m for t in fine if t.works(asked)}
+        step = (b.strikes[1] - b.strikes[0]) / 8 / 2**7
+        nearby = b.trial(replace(best.offer, strike_usd_kg=float(best.offer.strike_usd_kg or 0.0) + step))
+        slack = abs(best.financing.gap_usd_m - nearby.financing.gap_usd_m) + 1e-6
+        assert best.financing.gap_usd_m <= min(money.values()) + slack
+        least, _ = b.least_strike(tried, asked)
+        assert least is not None
+        assert float(best.offer.strike_usd_kg or 0.0) > float(least.offer.strike_usd_kg or 0.0)
+        assert best.financing.gap_usd_m < least.financing.gap_usd_m - 1.0
+
+    @pytest.mark.parametrize(
+        ("money", "works", "wanted"),
+        [
+            ((9, 7, 5, 5, 5, 5, 5, 5, 5), "111111111", 2),  # closed in on from below: no lower strike needs so little
+            ((9, 8, 7, 6, 5, 4, 3, 2, 1), "011110000", 4),  # towards the highest that works
+            ((9, 9, 9, 9, 9, 9, 9, 9, 9), "111111111", 0),
+            ((9, 8, 7, 6, 5, 4, 3, 2, 1), "000000000", None),
+        ],
+    )
+    def test_by_hand(self, monkeypatch: pytest.MonkeyPatch, money: tuple[int, ...], works: str, wanted: int) -> None:
+        """Strikes 0 to 8: money is linear between them, and what works at one does up to the middle to the next."""
+        b = bench(rich_case(), count=10)
+
+        def trial(_: Bench, offer: Offer) -> Trial:
+            at = float(offer.strike_usd_kg or 0.0)
+            gap = float(np.interp(at, range(9), money))
+            alive = works[int(np.floor(at + 0.5))] == "1"
+            return Trial(offer, replace(base, gap_usd_m=gap), np.array([alive]), 0.95)
+
+        offer = Offer("patient", 0.6, None, 8.0)
+        base = b.financing(replace(offer, strike_usd_kg=30.0))
+        monkeypatch.setattr(Bench, "strikes", property(lambda _: (0.0, 8.0)))
+        monkeypatch.setattr(Bench, "trial", trial)
+        found = b.least_money(b.over_strikes(offer), 0.9)
+        if wanted is None:
+            assert found == []
+            return
+        highest = wanted + 0.5 if wanted == 4 else float(wanted)
+        assert found[0].offer.strike_usd_kg == pytest.approx(highest, abs=1 / 2**7)
+        assert found[1].offer.strike_usd_kg == wanted
+        gaps = [t.financing.gap_usd_m for t in found]
+        assert gaps == sorted(gaps)
 
 
 class TestSplit:
@@ -162,7 +216,14 @@ class TestSplit:
 class TestSheet:
     def test_offers(self, found: Study) -> None:
         offers = found.table
-        assert len(offers) == 4
+        assert offers["aim"].tolist().count("least strike") + offers["aim"].tolist().count("") == 4
+        both = offers.groupby(["debt", "share", "term_y"])[["strike_usd_kg", "public_money_usd_m"]].agg(
+            ["first", "last"]
+        )
+        more = offers.groupby(["debt", "share", "term_y"]).size() > 1
+        assert more.any()
+        assert (both["public_money_usd_m", "last"] < both["public_money_usd_m", "first"])[more].all()
+        assert (both["strike_usd_kg", "last"] > both["strike_usd_kg", "first"])[more].all()
         works = offers[offers["works"] == 1]
         assert len(works)
         assert (works["survival"] >= 0.85).all()
@@ -227,7 +288,7 @@ class TestWork:
     def test_goes_on_after_a_kill(
         self, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, found: Study
     ) -> None:
-        usual, done = module._row, []
+        usual, done = module._rows, []
 
         def killed(b: Bench, offer: Offer, ask: object) -> object:
             done.append(offer)
@@ -235,7 +296,7 @@ class TestWork:
                 raise KeyboardInterrupt
             return usual(b, offer, ask)  # type: ignore[arg-type]
 
-        monkeypatch.setattr(module, "_row", killed)
+        monkeypatch.setattr(module, "_rows", killed)
         with pytest.raises(KeyboardInterrupt):
             termsheet(run, "mine", out=tmp_path / "out", **ASKED)
         assert not (tmp_path / "out").exists()

@@ -17,12 +17,14 @@ from portfolio.engine.protocol import Limits
 from portfolio.engine.variation import Changes
 from portfolio.evaluation.fresh import fix, fresh_seed, in_chunks
 from portfolio.evaluation.information import Clusters, seen
+from portfolio.evaluation.intervals import mean_interval
 from portfolio.report.errors import UsageError
 from portfolio.report.study import Study
 from portfolio.scenarios.sampling import sample
 from portfolio.studies import points, rounds
 from portfolio.studies.solving import Prepared
 from portfolio.studies.wait import frozen, wait
+from portfolio.studies.wait_tables import Policy, differences
 from tests.portfolio.studies.cases import risky_case
 
 ASKED = {"gap": 1e-4, "scenarios": 8, "fresh": 40, "clusters": 2}
@@ -157,8 +159,40 @@ class TestPolicies:
         for row in found.tables["differences"].to_dict("records"):
             assert row["fresh"] == pytest.approx(rows.loc[row["from"], "fresh"] - rows.loc[row["to"], "fresh"])
             assert row["least"] - 1e-9 <= row["in_sample"] <= row["most"] + 1e-9
-            assert not (row["clear"] and row["low"] <= 0 <= row["high"])
+            assert (row["fresh_sign"] == "open") == (row["low"] <= 0 <= row["high"] or abs(row["fresh"]) < 1e-6)
+            assert (row["sample_sign"] == "gains") == (row["least"] > 1e-6)
+            assert row["low"] <= row["fresh"] <= row["high"]
         assert found.tables["clusters"].groupby("policy")["share"].sum().tolist() == pytest.approx([1.0, 1.0])
+
+    def test_fresh_and_sample_are_told_apart(self) -> None:
+        """A loss on fresh scenarios stands, whatever the gaps leave open in the sample; each sign is of its own."""
+        rng = np.random.default_rng(1)
+        base = rng.normal(1000.0, 50.0, 2000)
+        shift = rng.normal(0.0, 5.0, 2000)
+        found = [
+            Policy("plan", 1000.0, 990.0, base),
+            Policy("adapted", 995.0, 985.0, base + 20.0 + shift),  # loses 20 fresh; in sample 5, with gaps -5 to 15
+            Policy("now", 1100.0, 1090.0, base + 100.0),
+            Policy("waiting", 1200.0, 1195.0, base + 20.0 + 10 * shift),  # against adapted: nothing fresh, gains sample
+        ]
+        rows = differences(found, 0.95).set_index("value_of")
+        adapting = rows.loc["adapting later"]
+        assert (adapting["fresh_sign"], adapting["sample_sign"]) == ("loses", "open")
+        assert adapting["verdict"].startswith("on fresh scenarios: loses 20")
+        assert "gaps leave open" in adapting["verdict"]
+        low, high = adapting["verdict"].split("(")[1].split(")")[0].split(" to ")
+        assert float(low) < float(high)
+        later = rows.loc["later windows, adapted"]
+        assert (later["fresh_sign"], later["sample_sign"]) == ("gains", "gains")
+        assert later["verdict"].endswith("in sample too")
+        now = rows.loc["deciding now, later ones adapted"]
+        assert (now["fresh_sign"], now["sample_sign"]) == ("open", "gains")
+        assert "a fit to its luck" in now["verdict"]
+        opposite = rows.loc["waiting rather than deciding all now"]
+        assert (opposite["fresh_sign"], opposite["sample_sign"]) == ("gains", "loses")
+        # Four intervals together: each is wider than alone.
+        alone = mean_interval(found[0].paid - found[1].paid, level=0.95)
+        assert adapting["high"] - adapting["low"] > 1.2 * (alone.high - alone.low)
 
     def test_small_clusters_are_named(self, found: Study) -> None:
         assert any("smallest cluster" in note for note in found.caveats)

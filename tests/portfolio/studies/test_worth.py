@@ -20,7 +20,9 @@ from portfolio.engine.checkpoint import CheckpointError
 from portfolio.engine.protocol import Limits
 from portfolio.evaluation import stochastic_value
 from portfolio.evaluation.errors import InternalError
+from portfolio.evaluation.intervals import Interval
 from portfolio.evaluation.outcomes import Recourse, objective
+from portfolio.evaluation.stochastic_value import at_least_zero
 from portfolio.report.errors import UsageError
 from portfolio.report.pieces import Pieces, pieces_of
 from portfolio.scenarios.sampling import sample, sample_knowing
@@ -102,6 +104,29 @@ def test_with_foresight_against_one_scenario_at_a_time(run: api.Run, found: api.
     assert row(found, "EVPI", "foresight")["estimate"] == pytest.approx(
         row(found, "RP")["estimate"] - ws["estimate"], abs=1e-6
     )
+
+
+def test_what_cannot_be_negative_is_not(run: api.Run) -> None:
+    """Of two scenarios the interval of EVPI would reach far below 0; it is cut off there, and RP's is not."""
+    found = worth(run, foresight=2)
+    assert found.information is not None
+    evpi = found.information.evpi
+    assert evpi.low >= 0 or not np.isfinite(evpi.low)
+    reaching = Interval(5.0, -3.0, 13.0, 0.95, 4, 4.0, "", False)
+    assert (at_least_zero(reaching).low, at_least_zero(reaching).high) == (0.0, 13.0)
+    assert at_least_zero(Interval(5.0, 1.0, 9.0, 0.95, 4, 4.0, "", True)).low == 1.0
+
+
+def test_a_difference_of_two_portfolios_may_be_negative(plain: api.Run) -> None:
+    """VSS on fresh scenarios is of the two portfolios found: the note says so where its interval reaches below 0."""
+    found = worth(plain, foresight=0, fresh=40)
+    assert found.fresh is not None
+    vss = Interval(5.0, -3.0, 13.0, 0.95, 40, 40.0, "", False)
+    for low, said in ((-3.0, True), (1.0, False)):
+        some = replace(found, fresh=replace(found.fresh, vss=replace(vss, low=low)))
+        assert any("reaches below 0" in note and "fresh" in note for note in some.caveats) is said
+    worse = replace(found, fresh=replace(found.fresh, vss=replace(vss, estimate=-1.0)))
+    assert any("the portfolio for the mean costs less" in note for note in worse.caveats)
 
 
 def test_on_fresh_scenarios(run: api.Run, found: api.Worth) -> None:

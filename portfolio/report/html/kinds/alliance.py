@@ -4,23 +4,42 @@ from __future__ import annotations
 
 import pandas as pd
 
-from portfolio.report.html.page import Block, Chart, Column, Page, Section, signed
+from portfolio.report.html.page import Block, Chart, Column, Fact, Facts, Page, Section, signed
 from portfolio.report.html.plots import Change, Intervals
 from portfolio.report.html.study import study_page
 from portfolio.report.html.tidy import StudyFolder, shown
 from portfolio.report.words import number, percent
 
-VERDICTS = {"gain": "gain", "lose": "lose", "undecided": "undecided", "accepts": "accepts", "objects": "objects"}
-CLEAR = {1: "clear", 0: "not clear"}
+VERDICTS = {"gain": "gains", "lose": "loses", "undecided": "undecided", "accepts": "accepts", "objects": "objects"}
+MUTED = ("within gaps", "unclear")
+"""Verdicts on agreements that are none."""
 
 
 def alliance_page(found: StudyFolder) -> Page:
     """Return the page of an alliance."""
-    charts = (*_together(found), *_shapley(found))
-    first = Section("Together or alone", (*charts, *found.warnings))
-    agree = Section("Who would object", (*_core(found), *_joining(found)))
+    first = Section("Together or alone", (*_facts(found), *_together(found), *found.warnings))
+    agree = Section(
+        "What it is worth to all regions, and the split", (*_shapley(found), *_core(found), *_joining(found))
+    )
     switches = Section("Agreements", _effects(found))
     return study_page(found.record, "Alliance", found.about, (first, agree, switches, found.evidence()))
+
+
+def _facts(found: StudyFolder) -> tuple[Facts, ...]:
+    """What every member gains by the joint fund, in its own interest where that was asked."""
+    if not found.has("members", "member", "interest", "figure", "difference", "verdict"):
+        return ()
+    rows = found.tables["members"]
+    own = bool((rows["interest"] == "own").any())
+    rows = rows.loc[rows["interest"] == ("own" if own else "common")].set_index(["member", "figure"])
+    facts = []
+    for member in dict.fromkeys(rows.index.get_level_values("member")):
+        mine = rows.loc[member]
+        verdict = VERDICTS[str(mine["verdict"].dropna().iloc[0])]
+        home, cost = (float(mine.loc[f, "difference"]) for f in ("own_shortfall_tpy", "expected_cost_usd_m"))
+        said = f"at home {signed(home)} t/y of shortfall, expected cost {signed(cost)} USD M, against its fund alone"
+        facts.append(Fact(f"{member}, by the joint fund", verdict, said))
+    return (Facts(tuple(facts)),)
 
 
 def _together(found: StudyFolder) -> tuple[Chart, ...]:
@@ -28,8 +47,11 @@ def _together(found: StudyFolder) -> tuple[Chart, ...]:
     if not found.has("members", "member", "figure", "alone", "joint"):
         return ()
     rows = found.tables["members"]
-    rows = rows.loc[rows["figure"] == "own_shortfall_tpy"].copy()
+    own = bool((rows["interest"] == "own").any())
+    rows = rows.loc[(rows["figure"] == "own_shortfall_tpy") & (rows["interest"] == ("own" if own else "common"))].copy()
     rows["label"] = rows["member"] + " (" + rows["region"] + ")"
+    world = ", without agreements" if found.record.get("alone") == "apart" else ""
+    whose = f"its fund alone looks after its own region{world}" if own else "its fund alone looks after all regions"
     said = "; ".join(
         f"{r['label']} {number(r['alone'])} alone, {number(r['joint'])} together"
         for r in rows.to_dict(orient="records")
@@ -37,7 +59,7 @@ def _together(found: StudyFolder) -> tuple[Chart, ...]:
     chart = Chart(
         name="together",
         title="Shortfall at home: each member alone, and all together",
-        unit="Mean shortfall of the member's region on fresh scenarios, t/y; mark: without any fund",
+        unit=f"Mean shortfall of the member's region on fresh scenarios, t/y; {whose}; mark: no fund in that world",
         alt=f"Rings and dots: {said}.",
         data=rows,
         columns=(
@@ -56,6 +78,38 @@ def _together(found: StudyFolder) -> tuple[Chart, ...]:
         ),
         note=f"Difference: together less alone, paired, with {found.interval}.",
     )  # fmt: skip
+    return (chart, *_costs(found, own))
+
+
+def _costs(found: StudyFolder, own: bool) -> tuple[Chart, ...]:
+    """What each member pays for it, alone and together, and the verdict on both."""
+    rows = found.tables["members"]
+    rows = rows.loc[rows["interest"] == ("own" if own else "common")]
+    judged = rows.dropna(subset=["verdict"]).set_index("member")["verdict"].map(VERDICTS)
+    rows = rows.loc[rows["figure"] == "expected_cost_usd_m"].copy()
+    rows["label"], rows["words"] = rows["member"] + " (" + rows["region"] + ")", rows["member"].map(judged)
+    said = "; ".join(
+        f"{r['label']} {number(r['alone'])} alone, {number(r['joint'])} together"
+        for r in rows.to_dict(orient="records")
+    )
+    verdicts = "; ".join(f"{member}: {words}" for member, words in judged.items())
+    chart = Chart(
+        name="costs",
+        title="What it pays: each member alone, and all together",
+        unit="Expected public cost borne by the member, USD M",
+        alt=f"Rings and dots: {said}.",
+        data=rows,
+        columns=(
+            Column("member", "Member"),
+            Column("alone", "Alone, USD M", number),
+            Column("joint", "Together, USD M", number),
+            Column("difference", "Difference", signed),
+            Column("words", "Shortfall and cost together"),
+        ),
+        plot=Change("label", "alone", "joint", before_title="its fund alone", after_title="joint fund", title="USD M"),
+        note=f"By the joint fund, shortfall and cost weighed as in the objective: {verdicts}. Undecided: sampling, or "
+        "what the searches left open, could turn it round.",
+    )
     return (chart,)
 
 
@@ -108,8 +162,9 @@ def _core(found: StudyFolder) -> tuple[Chart, ...]:
     return (
         _interval(
             found, found.tables["core"].assign(label=lambda t: t["members"]), "excess", "core",
-            "Would anybody have more apart?",
-            "Worth of a coalition apart less what the split gives it; above 0 it would object", "more apart",
+            "Would anybody bring all regions more apart?",
+            "Worth to all regions of a coalition apart, less what the split gives it; above 0 it would object",
+            "more apart",
         ),
     )  # fmt: skip
 
@@ -121,8 +176,8 @@ def _joining(found: StudyFolder) -> tuple[Chart, ...]:
     labelled = rows.assign(label=rows["members"] + " with " + rows["others"])
     return (
         _interval(
-            found, labelled, "gain", "joining", "What joining brings",
-            "Worth of two coalitions together less that of both apart; above 0 they gain", "gained",
+            found, labelled, "gain", "joining", "What joining brings all regions",
+            "Worth to all regions of two coalitions together, less that of each apart; above 0 they gain", "gained",
         ),
     )  # fmt: skip
 
@@ -154,32 +209,46 @@ def _interval(found: StudyFolder, rows: pd.DataFrame, value: str, name: str, tit
 
 
 def _effects(found: StudyFolder) -> tuple[Block, ...]:
-    """Main effects and interactions of agreements."""
+    """What agreements change: each setting against the case's own; main effects and interactions of all eight."""
     blocks: list[Block] = []
-    if found.has("effects", "switches", "effect", "low", "high", "clear"):
+    if found.has("switches", "change", "change_low", "change_high", "verdict"):
+        rows = found.tables["switches"].dropna(subset=["change"])
+        rows = rows.assign(label=rows["setting"])
+        title = "The joint fund under other agreements"
+        unit = "Weighted shortfall and cost, less that under the case's own agreements; below 0 it is better"
+        blocks.append(_agreements(found, rows, "switches", title, unit, ("change", "change_low", "change_high")))
+    if found.has("effects", "switches", "effect", "low", "high", "verdict"):
         rows = found.tables["effects"]
-        rows = rows.assign(label=rows["switches"].str.replace("_", " "), told=rows["clear"].map(CLEAR))
-        chart = Chart(
-            name="effects",
-            title="What agreements change",
-            unit=f"Mean weighted shortfall with the agreement less without it, over all settings; {found.interval}",
-            alt="Dots with intervals: "
-            + "; ".join(f"{r['label']} {signed(r['effect'])}" for r in rows.to_dict(orient="records")),
-            data=rows,
-            columns=(
-                Column("label", "Agreement"),
-                Column("effect", "Effect", signed),
-                Column("low", "From", signed),
-                Column("high", "To", signed),
-                Column("gaps", "Left open by searches", number),
-                Column("told", "Verdict"),
-            ),
-            plot=Intervals(
-                "label", "effect", "low", "high", series="told", muted=(CLEAR[0],), beside=False, title="effect"
-            ),
-            note="Clear: neither sampling nor the gap of the searches explains it.",
-        )
-        blocks.append(chart)
+        rows = rows.assign(label=rows["switches"].str.replace("_", " "))
+        unit = "Weighted shortfall and cost with the agreement less without it, over all settings"
+        blocks.append(_agreements(found, rows, "effects", "What agreements change", unit, ("effect", "low", "high")))
     if found.has("switches"):
         blocks.append(shown("switches", found.tables["switches"], title="Every setting", folded=True))
     return tuple(blocks)
+
+
+def _agreements(
+    found: StudyFolder, rows: pd.DataFrame, name: str, title: str, unit: str, of: tuple[str, str, str]
+) -> Chart:
+    """Changes by agreements, with intervals that hold together and a verdict."""
+    value, low, high = of
+    return Chart(
+        name=name,
+        title=title,
+        unit=f"{unit}; {found.interval} that hold together",
+        alt="Dots with intervals: "
+        + "; ".join(f"{r['label']} {signed(r[value])}, {r['verdict']}" for r in rows.to_dict(orient="records")),
+        data=rows,
+        columns=(
+            Column("label", "Agreements"),
+            Column(value, "Change", signed),
+            Column(low, "From", signed),
+            Column(high, "To", signed),
+            Column("least", "From, with gaps", signed),
+            Column("most", "To, with gaps", signed),
+            Column("verdict", "Verdict"),
+        ),
+        plot=Intervals("label", value, low, high, series="verdict", muted=MUTED, beside=False, title="change"),
+        note="Clear: neither sampling nor the gap of the searches explains it. Within gaps: the portfolios found "
+        "differ, but what the searches left open could explain it.",
+    )

@@ -136,13 +136,16 @@ def _projects(found: StudyFolder, mixes: pd.DataFrame) -> tuple[Chart, ...]:
     )
     rows = rows.sort_values(["often", "project", "rank"], ascending=[False, True, True], kind="stable")
     rows["strength"] = rows["supported"] * 0.75 + rows["closable"] * 0.12
-    rows["text"] = ["●" if s else "○" if c else "" for s, c in
-                    zip(rows["supported"], rows["closable"], strict=True)]  # fmt: skip
+    rows["text"] = [
+        ("●" if s else "○" if c else "") + ("*" if only else "")
+        for s, c, only in zip(rows["supported"], rows["closable"], rows["only_it"], strict=True)
+    ]
     whole = rows.groupby("project")["supported"].sum()
     chart = Chart(
         name="projects",
         title="Which projects each mix supports",
-        unit="●: in the portfolio found; ○: the mix has a way to finance it",
+        unit="●: in the portfolio found; ○: the mix has a way to finance it; *: of the mixes compared only this one has, "
+        "and those that contain it",
         alt=f"Matrix of {rows['project'].nunique()} projects by {rows['mix'].nunique()} mixes. Supported by every mix: "
         f"{', '.join(whole.index[whole == rows['mix'].nunique()]) or 'none'}.",
         data=rows,
@@ -151,7 +154,7 @@ def _projects(found: StudyFolder, mixes: pd.DataFrame) -> tuple[Chart, ...]:
             Column("mix", "Mix"),
             Column("supported", "Supported", year),
             Column("closable", "Can close", year),
-            Column("only_it", "Only this mix can close it", year),
+            Column("only_it", "Only closes with this mix", year),
         ),
         plot=Matrix("project", "mix", "strength", "text"),
     )

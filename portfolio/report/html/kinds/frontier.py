@@ -123,6 +123,7 @@ def _marginal(found: StudyFolder) -> tuple[Chart, ...]:
             Column("certain", "Certainly more than nothing", year),
         ),
         plot=Intervals("label", "per_usd_m", "proven_low", "proven_high", series="member", title="per USD M"),
+        note="Intervals on fresh scenarios, in the table, hold all together.",
     )
     return (chart,)
 
@@ -136,21 +137,31 @@ def _steps(found: StudyFolder, rows: pd.DataFrame) -> tuple[Block, ...]:
         if len(rows) == rows["weighted_change"].notna().sum() + 1
         else rows.loc[rows["weighted_change"].notna(), "label"]
     )
+    one = "told_apart" in steps and bool(steps["told_apart"].notna().any())
+    name = "objective" if one else "weighted"
+    unit = (
+        "Change of the objective, paired; limits hold for all steps together and include what the searches left open"
+        if one
+        else "Change of mean weighted shortfall of the portfolios found, paired; limits hold for all steps together"
+    )
     chart = Chart(
         name="steps",
         title="From point to point",
-        unit="Change of mean weighted shortfall, paired; limits hold for all steps together and include what the "
-        "searches left open",
+        unit=unit,
         alt="Dots with intervals of the change from each point to the next.",
         data=steps,
         columns=(
             Column("step", "Step"),
-            Column("weighted_change", "Change", signed),
+            Column("objective_change", "Change of the objective", signed),
+            Column("objective_change_low", "From, with gaps", signed),
+            Column("objective_change_high", "To, with gaps", signed),
+            Column("told_apart", "Told apart", year),
+            Column("weighted_change", "Change of shortfall", signed),
             Column("weighted_change_low", "From", signed),
             Column("weighted_change_high", "To", signed),
-            Column("weighted_told_apart", "Told apart", year),
+            Column("weighted_differs", "Portfolios found differ", year),
         ),
-        plot=Intervals("step", "weighted_change", "weighted_change_low", "weighted_change_high", title="change"),
+        plot=Intervals("step", f"{name}_change", f"{name}_change_low", f"{name}_change_high", title="change"),
     )
     if not found.has("target"):
         return (chart,)

@@ -44,7 +44,7 @@ def _facts(record: dict[str, Any]) -> Facts:
     facts = [
         Fact("Public money", f"USD {number(best['public_money_usd_m'])} M", ""),
         Fact(
-            "Least strike",
+            "Strike",
             f"USD {number(best['strike_usd_kg'])}/kg" if best["share"] > 0 else "no price protection",
             f"{percent(best['share'])} of output, {best['term_y']:g} years" if best["share"] > 0 else "",
         ),
@@ -104,7 +104,7 @@ def _offers(found: StudyFolder) -> tuple[Block, ...]:
     asked = float(found.record["survival"])
     chart = Chart(
         name="offers",
-        title="Offers at their least strike, and how likely they keep the plant alive",
+        title="Offers at their least strike, and at that of least public money: how likely the plant stays alive",
         unit=f"Probability of being alive, with {found.interval}; line: what is asked, {percent(asked)}. Labels: "
         "private debt, share of output and years under price protection, strike in USD/kg",
         alt=f"Dots with intervals for {len(rows)} offers; {int(rows['works'].sum())} of them work.",
@@ -115,7 +115,8 @@ def _offers(found: StudyFolder) -> tuple[Block, ...]:
             Column("survival", "Alive", percent),
             Column("low", "From", percent),
             Column("high", "To", percent),
-            Column("strike_usd_kg", "Least strike, USD/kg", number),
+            Column("strike_usd_kg", "Strike, USD/kg", number),
+            Column("aim", "Which is the one of"),
             Column("volume_tpy", "Volume, t/y", number),
             Column("public_money_usd_m", "Public money, USD M", number),
             Column("guaranteed_usd_m", "Guaranteed, USD M", number),

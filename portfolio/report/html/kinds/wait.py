@@ -4,30 +4,37 @@ from __future__ import annotations
 
 import pandas as pd
 
-from portfolio.report.html.page import Chart, Column, Page, Section, signed
+from portfolio.report.html.page import Chart, Column, Notes, Page, Section, signed
 from portfolio.report.html.plots import Intervals, Matrix
 from portfolio.report.html.study import study_page
 from portfolio.report.html.tidy import StudyFolder
 from portfolio.report.words import number, percent
 
-CLEAR = {1: "clear", 0: "not clear"}
+SIGNS = {"gains": "gains", "loses": "loses", "open": "not told from nothing"}
 
 
 def wait_page(found: StudyFolder) -> Page:
     """Return the page of the value of waiting."""
-    first = Section("Decide now or wait", (_values(found), _policies(found), *found.warnings))
+    rows = found.tables["differences"].to_dict(orient="records")
+    said = Notes("What it says", tuple(f"{_capital(str(r['value_of']))}, {r['verdict']}." for r in rows))
+    first = Section("Decide now or wait", (said, _values(found), _policies(found), *found.warnings))
     adapted = Section("What is adapted", _clusters(found))
     return study_page(found.record, "Value of waiting", found.about, (first, adapted, found.evidence()))
 
 
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
 def _values(found: StudyFolder) -> Chart:
     rows = found.tables["differences"]
-    rows = rows.assign(told=rows["clear"].map(CLEAR))
-    said = "; ".join(f"{r['value_of']} {signed(r['fresh'])}, {r['told']}" for r in rows.to_dict(orient="records"))
+    rows = rows.assign(told=rows["fresh_sign"].map(SIGNS), found=rows["sample_sign"].map(SIGNS))
+    said = "; ".join(f"{r['value_of']}: {r['verdict']}" for r in rows.to_dict(orient="records"))
     return Chart(
         name="values",
         title="What it is worth",
-        unit=f"Objective removed on fresh scenarios, paired, with {found.interval}; below 0 it does harm",
+        unit=f"Objective removed on fresh scenarios, paired, with {found.interval} that hold together; below 0 it does "
+        "harm",
         alt=f"Dots with intervals: {said}.",
         data=rows,
         columns=(
@@ -35,16 +42,17 @@ def _values(found: StudyFolder) -> Chart:
             Column("fresh", "On fresh scenarios", signed),
             Column("low", "From", signed),
             Column("high", "To", signed),
+            Column("told", "There"),
             Column("in_sample", "In sample", signed),
             Column("least", "At least, by gaps", signed),
             Column("most", "At most, by gaps", signed),
-            Column("told", "Verdict"),
+            Column("found", "There"),
+            Column("verdict", "In words"),
         ),
         plot=Intervals(
-            "value_of", "fresh", "low", "high", series="told", muted=(CLEAR[0],), beside=False,
+            "value_of", "fresh", "low", "high", series="told", muted=(SIGNS["open"],), beside=False,
             title="objective removed",
         ),
-        note="Clear: neither sampling nor the gap of the searches explains it.",
     )  # fmt: skip
 
 

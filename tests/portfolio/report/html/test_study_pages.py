@@ -36,7 +36,7 @@ CHARTS = {
     "alternatives": {"in-all-some-none", "above-best", "fresh-difference"},
     "explain": {"worth"},
     "frequency": {"frequency"},
-    "alliance": {"together", "shapley", "shapley-budgets", "core", "joining", "effects"},
+    "alliance": {"together", "costs", "shapley", "shapley-budgets", "core", "joining", "switches", "effects"},
     "termsheet": {"offers", "payments"},
     "wait": {"values", "policies", "clusters"},
 }
@@ -64,7 +64,7 @@ def studies(made: Made, tmp_path_factory: pytest.TempPathFactory) -> dict[str, P
         "alternatives": lambda out: portfolio.alternatives(run, within=0.2, fresh=40, out=out),
         "explain": lambda out: portfolio.explain(run, "INTEG", fresh=40, out=out),
         "frequency": lambda out: portfolio.selection_frequency(run, batches=3, scenarios=6, out=out),
-        "alliance": lambda out: portfolio.alliance(case, out=out, **SMALL),
+        "alliance": lambda out: portfolio.alliance(case, switches="all", out=out, **SMALL),
         "termsheet": lambda out: portfolio.termsheet(run, "MINE", out=out),
         "wait": lambda out: portfolio.wait(two_windows(home / "two"), clusters=2, out=out, **SMALL),
     }
