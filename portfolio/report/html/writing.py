@@ -31,7 +31,7 @@ def render_page(page: Page) -> str:
     style, script = _style(), _resource("page.js")
     return _environment().get_template("page.html").render(
         page=page,
-        sections=[s for s in page.sections if s.blocks or s.prose],
+        sections=[s for s in page.sections if s.blocks or s.prose or s.aside],
         style=Markup(style),  # noqa: S704  our own file
         script=Markup(script),  # noqa: S704  our own file
         policy=_policy(style, script),

@@ -176,7 +176,7 @@ class TestRun:
     def test_evaluation_and_stress_beside_the_run_are_shown(self, browser: Any, made: Made) -> None:
         with opened(browser, made.run) as page:
             headings = page.locator("h2").all_text_contents()
-            first = page.locator(".facts").first.text_content()
+            first = page.locator("section").first.text_content()
         assert {"Out of sample", "Stress"} <= set(headings)
         assert "60 fresh scenarios" in first
 

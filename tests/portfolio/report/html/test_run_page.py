@@ -12,7 +12,7 @@ import pytest
 
 from portfolio.report.html.beside import beside
 from portfolio.report.html.page import Chart, Facts, Notes, Page, Table
-from portfolio.report.html.run_data import RunFolder, charges, exposure, needed, offered
+from portfolio.report.html.run_data import RunFolder, charges, exposure, offered
 from portfolio.report.html.writing import tight
 from portfolio.report.pages import page_of
 from tests.portfolio.report.html.conftest import Made
@@ -39,7 +39,8 @@ def blocks(page: Page, kind: type[Any]) -> list[Any]:
 class TestSupply:
     def test_need_by_hand(self, run: RunFolder) -> None:
         """Demand of the tiny case is constant: 700 t in the EU, 500 in Japan, of separated oxide; recovery is 0.9."""
-        need = needed(run).set_index(["world", "region", "stage", "year"])["need_t"]
+        own = run.balance.loc[run.balance["material"] == "all"]
+        need = own.set_index(["world", "region", "stage", "year"])["need_t"]
         assert need["without", "EU", "separation", 2027] == pytest.approx(700.0)
         assert need["with", "JP", "separation", 2030] == pytest.approx(500.0)
         supply = pd.read_csv(run_csv(run, "supply"))
@@ -62,6 +63,24 @@ class TestSupply:
             expected -= own.loc[own["kind"] == "sent", "mean_t"].sum()
             found = rows.loc[(rows["world"] == world) & (rows["stage"] == "separation"), "mean_t"].sum()
             assert found == pytest.approx(expected)
+
+    def test_sources_sum_to_the_balance(self, run: RunFolder) -> None:
+        """Who supplies what, source by source, is what a stage is supplied with."""
+        sums = offered(run).groupby(["world", "region", "stage", "material", "year"])["mean_t"].sum()
+        whole = run.balance.loc[run.balance["material"] != "all"]
+        for row in whole.itertuples():
+            key = (row.world, row.region, row.stage, row.material, row.year)
+            assert sums.get(key, 0.0) == pytest.approx(row.mean_t, abs=1e-6)
+        assert whole["mean_t"].max() > 100
+
+    def test_bands_are_quantiles_of_the_balance(self, run: RunFolder, page: Page) -> None:
+        data = chart(page, "supply").data
+        shown = data.loc[data["in"] != "need"].set_index(["world", "region", "stage", "year"])
+        whole = run.balance.loc[run.balance["material"] == "all"].set_index(["world", "region", "stage", "year"])
+        assert len(shown) > 10
+        for name in ("mean_t", "p05_t", "p95_t"):
+            assert shown[name].to_dict() == pytest.approx(whole.loc[shown.index, name].to_dict())
+        assert (shown["p95_t"] > shown["p05_t"] + 1).any()
 
     def test_exposure_sums_to_one(self, run: RunFolder) -> None:
         found = exposure(run)
