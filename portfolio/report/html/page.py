@@ -162,6 +162,11 @@ class Page:
     sections: tuple[Section, ...]
     made: str = ""
 
+    def answered(self, text: str) -> Page:
+        """Return the page with an answer in words at its beginning, unless it has one."""
+        first, *others = self.sections
+        return self if first.prose or not text else replace(self, sections=(replace(first, prose=text), *others))
+
     @property
     def charts(self) -> tuple[Chart, ...]:
         """Every chart, in order."""

@@ -211,12 +211,18 @@ def _binds(run: RunFolder) -> tuple[str, ...]:
     """What stands in the way of doing more, a line per rule."""
     found: dict[str, list[str]] = {}
     for use in run.headline["binds"]:
-        found.setdefault(use["rule"], []).append(f"{use['who']} ({number(use['limit'])} {use['unit']})")
+        found.setdefault(use["rule"], []).append(f"{use['who']} ({_limit(use)})")
     lines = []
     for rule, places in found.items():
         more = f" and {len(places) - SHOWN} more, see run.json" if len(places) > SHOWN else ""
         lines.append(f"{rule}: {', '.join(places[:SHOWN])}{more}")
     return tuple(lines) or ("no budget, line or market limit is used up",)
+
+
+def _limit(use: dict[str, Any]) -> str:
+    """A limit with its unit, amounts of money as elsewhere on the page."""
+    value, unit = number(use["limit"]), str(use["unit"])
+    return f"USD {value} {unit.removeprefix('USD ')}" if unit.startswith("USD ") else f"{value} {unit}"
 
 
 def money(run: RunFolder) -> Chart | None:

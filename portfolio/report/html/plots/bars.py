@@ -79,7 +79,7 @@ class Stacked:
         order = order_of(rows["category"])
         values = number_of("value", axis=value_axis(self.title, width, share=self.share))
         if not self.upright:
-            beside = {"title": None, "domain": False} | category_labels(width)
+            beside = {"title": None, "domain": False} | category_labels(width, order)
             return {"x": values, "y": name_of("category", sort=order, axis=beside, scale={"paddingInner": 0.3})}
         every = max(1, -(-len(order) // (4 if width < NARROW or self.panel else 10))) if self.years else 1
         names: Spec = {"title": None, "values": order[::every], "labelLimit": 0 if self.years else 90}

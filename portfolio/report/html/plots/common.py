@@ -78,9 +78,11 @@ def shortened(letters: int) -> Spec:
     return {"labelLimit": 0, "labelExpr": f"truncate(datum.label, {letters})"}
 
 
-def category_labels(width: int) -> Spec:
-    """Return how labels of categories beside a chart are cut: at about a third of its width."""
-    return shortened(int(width * (0.36 if width < NARROW else 0.34) / LETTER))
+def category_labels(width: int, names: Sequence[str]) -> Spec:
+    """Return how labels of categories beside a chart are cut: at a third of its width, or where they are told apart."""
+    third, most = int(width * 0.35 / LETTER), int(width * 0.6 / LETTER)
+    apart = (n for n in range(third, most) if len({name[: n - 1] for name in names}) == len(set(names)))
+    return shortened(next(apart, third))
 
 
 def colour(series: list[str], muted: tuple[str, ...], width: int, *, legend: bool = True) -> Spec:

@@ -35,8 +35,9 @@ def _written(value: float, *, share: bool) -> str:
 
 
 def _categories(rows: pd.DataFrame, width: int, order: Spec | None = None) -> Spec:
-    axis = {"title": None, "domain": False, "grid": True, "gridDash": [1, 3]} | category_labels(width)
-    return name_of("category", sort=order if order is not None else order_of(rows["category"]), axis=axis)
+    names = order_of(rows["category"])
+    axis = {"title": None, "domain": False, "grid": True, "gridDash": [1, 3]} | category_labels(width, names)
+    return name_of("category", sort=order if order is not None else names, axis=axis)
 
 
 @dataclass(frozen=True)

@@ -49,7 +49,7 @@ class Matrix:
         rows["strength"] = rows["strength"].fillna(0.0).clip(0.0, 1.0)
         rows["said"] = [f"{row['category']}, {row['column']}: {row['text']}" for row in rows.to_dict(orient="records")]
         across, down = order_of(rows["column"]), order_of(rows["category"])
-        side = {"title": None, "domain": False} | category_labels(width)
+        side = {"title": None, "domain": False} | category_labels(width, down)
         # Headings stand where they would run into each other.
         lying = max(map(len, across), default=0) * LETTER < 0.7 * width / max(len(across), 1)
         angle = {"labelAngle": 0} if lying else {"labelAngle": -90, "labelAlign": "left", "labelBaseline": "middle"}

@@ -74,7 +74,7 @@ def marks(svg: str) -> list[str]:
 @pytest.mark.parametrize("width", [render.SLIM, render.WIDE])
 def test_valid_and_every_row_has_its_mark(name: str, width: int) -> None:
     plot, data, expected = PLOTS[name]
-    alt.Chart.from_dict(render.specification(chart(plot, data), width), validate=True)
+    alt.Chart.from_dict(plot.draw(data, width), validate=True)
     drawn = render.drawing(chart(plot, data))
     svg = drawn.slim if width == render.SLIM else drawn.wide
     own = [label for label in marks(svg) if not re.match(r"(X|Y)-axis|Symbol legend|Title text|Header", label)]

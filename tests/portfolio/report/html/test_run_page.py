@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,14 @@ def run(made: Made) -> RunFolder:
 @pytest.fixture(scope="module")
 def page(made: Made) -> Page:
     return page_of(made.run)
+
+
+@pytest.fixture(scope="module")
+def alone(made: Made, tmp_path_factory: pytest.TempPathFactory) -> Page:
+    """Page of the run with nothing beside it."""
+    folder = tmp_path_factory.mktemp("alone") / "run"
+    shutil.copytree(made.run, folder)
+    return page_of(folder)
 
 
 def chart(page: Page, name: str) -> Chart:
@@ -126,15 +135,15 @@ class TestMoney:
 
 
 class TestShortfall:
-    def test_distribution_is_of_all_scenarios(self, made: Made, page: Page) -> None:
-        data = chart(page, "distribution").data
+    def test_distribution_is_of_all_scenarios(self, made: Made, alone: Page) -> None:
+        data = chart(alone, "distribution").data
         assert data.groupby("in")["share"].sum().tolist() == pytest.approx([1.0, 1.0])
         worst = pd.read_parquet(made.run / "scenarios.parquet")[["without_weighted", "with_weighted"]].to_numpy().max()
         assert data["to"].max() == pytest.approx(worst)
 
-    def test_curve_at_the_mean(self, made: Made, page: Page) -> None:
+    def test_curve_at_the_mean(self, made: Made, alone: Page) -> None:
         """The area under the curve is the mean."""
-        data, scenarios = chart(page, "exceedance").data, pd.read_parquet(made.run / "scenarios.parquet")
+        data, scenarios = chart(alone, "exceedance").data, pd.read_parquet(made.run / "scenarios.parquet")
         for world in ("without", "with"):
             own = data.loc[data["in"] == f"{world} the fund"]
             area = (own["weighted"].diff().iloc[1:] * own["above"].iloc[:-1].to_numpy()).sum()
@@ -151,18 +160,26 @@ class TestDecision:
         assert f"{row['low']:.0f} to {row['high']:.0f}" in fact.detail
         assert "out of sample" in fact.detail
 
-    def test_alone_the_figure_says_in_sample(self, made: Made, tmp_path: Path) -> None:
-        shutil.copytree(made.run, tmp_path / "run")
-        page = page_of(tmp_path / "run")
+    def test_alone_the_figure_says_in_sample(self, made: Made, alone: Page) -> None:
         said = json.loads((made.run / "run.json").read_text(encoding="utf-8"))["headline"]["shortfall"]
-        fact = blocks(page, Facts)[0].facts[0]
+        fact = blocks(alone, Facts)[0].facts[0]
         assert fact.value.startswith(f"{said['without']['tonnes_per_year']:.0f} → ")
         assert "in sample" in fact.detail
-        assert "Out of sample" not in [s.heading for s in page.sections]
+        assert "Out of sample" not in [s.heading for s in alone.sections]
 
     def test_caveats_come_with_the_decision(self, run: RunFolder, page: Page) -> None:
-        warning = next(b for b in page.sections[0].blocks if isinstance(b, Notes) and b.warning)
+        warning = next(b for b in page.sections[0].aside if isinstance(b, Notes) and b.warning)
         assert set(run.record["caveats"]) - set(warning.items) <= {c for c in run.record["caveats"] if "flatters" in c}
+
+    def test_answer_in_words(self, run: RunFolder, page: Page) -> None:
+        """How much is charged in the first window, for how many projects, as run.json and portfolio.csv have it."""
+        now = [u for u in run.headline["budget_use"] if u["window"] == run.case.windows[0]]
+        first = run.portfolio.loc[run.portfolio["advice"] == 1]
+        projects = first.loc[~first["kind"].isin(["stockpile", "overhead"]), "project"].nunique()
+        said = re.search(r"In 2027, charge USD ([\d.,]+) M to the budgets, for (\d+) project", page.sections[0].prose)
+        assert said is not None
+        assert float(said[1].replace(",", "")) == pytest.approx(sum(u["charge_usd_m"] for u in now), rel=1e-3)
+        assert int(said[2]) == projects
 
     def test_every_commitment_is_in_a_package(self, run: RunFolder, page: Page) -> None:
         tables = [b for b in page.sections[0].blocks if isinstance(b, Table)]
