@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
 from dataclasses import dataclass
-from typing import Any
 
 import pandas as pd
 
@@ -20,6 +18,7 @@ from portfolio.report.html.plots.common import (
     name_of,
     number_of,
     order_of,
+    rows_of,
     said,
     value_axis,
 )
@@ -61,7 +60,7 @@ class Stacked:
             rows["category"] = rows["category"].map("{:.0f}".format)
         series = order_of(rows["series"])
         rows["rank"] = rows["series"].map({name: float(n) for n, name in enumerate(series)})
-        rows["said"] = [self._said(row) for row in rows.to_dict(orient="records")]
+        rows["said"] = [self._said(row) for row in rows_of(rows)]
         # A part of nothing is no mark, yet its category keeps its place and its series its colour.
         drawn = rows.loc[(rows["value"] != 0) | ~rows.duplicated(["category", *_panel(rows)])]
         looks = {"stroke": tone("ground"), "strokeWidth": 0.4 if self.upright else 1}
@@ -91,9 +90,7 @@ class Stacked:
         if not self.mark:
             return []
         ticks = rows.drop_duplicates(["category", *_panel(rows)]).dropna(subset=["mark"]).copy()
-        ticks["said"] = [
-            f"{row['category']}: {self.mark_title} {number(row['mark'])}" for row in ticks.to_dict(orient="records")
-        ]
+        ticks["said"] = [f"{row['category']}: {self.mark_title} {number(row['mark'])}" for row in rows_of(ticks)]
         bars, values = ("x", "y") if self.upright else ("y", "x")
         start = name_of("category", sort=order_of(rows["category"]), bandPosition=0)
         ends = {bars: start, f"{bars}2": {"field": "category", "bandPosition": 1}, values: number_of("mark")}
@@ -106,7 +103,7 @@ class Stacked:
         looks = {"align": "left", "dx": 6, "color": tone("ink"), "aria": False}
         return layer("text", sums, place | {"text": name_of("text")}, **looks)
 
-    def _said(self, row: dict[Hashable, Any]) -> str:
+    def _said(self, row: Spec) -> str:
         value = float(str(row["value"]))
         text = f"{row['category']}, {row['series']}: {percent(value) if self.share else number(value)}"
         return f"{row['panel']}, {text}" if self.panel else text
@@ -138,7 +135,7 @@ class Histogram:
         rows["panel"] = rows["series"]
         rows["said"] = [
             f"{row['series']}, {number(row['start'])} to {number(row['end'])}: {percent(row['value'])} of {self.of}"
-            for row in rows.to_dict(orient="records")
+            for row in rows_of(rows)
         ]
         rows["ground"] = 0.0
         places = {

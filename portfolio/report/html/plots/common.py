@@ -153,8 +153,17 @@ def _part(one: Layer) -> Spec:
 
 def records(rows: pd.DataFrame) -> list[Spec]:
     """Return rows as JSON has them; what is missing is null."""
-    known = rows.notna()
-    return [
-        {str(name): value if there[name] else None for name, value in row.items()}
-        for row, there in zip(rows.to_dict(orient="records"), known.to_dict(orient="records"), strict=True)
+    columns = [
+        [
+            value if there else None
+            for value, there in zip(rows[name].tolist(), rows[name].notna().tolist(), strict=True)
+        ]
+        for name in rows.columns
     ]
+    return [dict(zip(rows.columns, values, strict=True)) for values in zip(*columns, strict=True)]
+
+
+def rows_of(rows: pd.DataFrame) -> list[Spec]:
+    """Return rows by name of the column: as ``to_dict`` does, in a fraction of its time."""
+    columns = [rows[name].tolist() for name in rows.columns]
+    return [dict(zip(rows.columns, values, strict=True)) for values in zip(*columns, strict=True)]

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -20,6 +18,7 @@ from portfolio.report.html.plots.common import (
     name_of,
     number_of,
     order_of,
+    rows_of,
     said,
     value_axis,
 )
@@ -86,8 +85,7 @@ class Change:
         """Return a row for each mark: a ring that a dot fits into, so that both are seen where nothing changes."""
         long = pd.concat([rows.assign(value=rows[n], series=t) for n, t in self._worlds()], ignore_index=True)
         long["said"] = [
-            f"{row['category']}, {row['series']}: {_written(row['value'], share=self.share)}"
-            for row in long.to_dict(orient="records")
+            f"{row['category']}, {row['series']}: {_written(row['value'], share=self.share)}" for row in rows_of(long)
         ]
         areas = {self.before_title: 150.0, self.after_title: 55.0}
         long["area"] = long["series"].map(lambda name: areas.get(name, 260.0))
@@ -144,7 +142,7 @@ class Intervals:
         if not self.series:
             rows["series"] = ""
         series = order_of(rows["series"])
-        rows["said"] = [self._said(row) for row in rows.to_dict(orient="records")]
+        rows["said"] = [self._said(row) for row in rows_of(rows)]
         several = self.beside and len(series) > 1
         side = {"yOffset": name_of("series", sort=series)} if several else {}
         place = {"y": _categories(rows, width), "color": colour(series, self.muted, width)} | side
@@ -158,7 +156,7 @@ class Intervals:
         own = ("x",) if self.own_scale else ()
         return laid_out([*line, limits, dots], rows, width, height, self.across, independent=own)
 
-    def _said(self, row: dict[Hashable, Any]) -> str:
+    def _said(self, row: Spec) -> str:
         value, low, high = (float(str(row[name])) for name in ("value", "low", "high"))
         name = ", ".join(str(row[part]) for part in ("category", "series") if row.get(part))
         text = f"{name}: {_written(value, share=self.share)}"
@@ -199,8 +197,7 @@ class Tornado:
         sides = zip(("low", "high"), titles, strict=True)
         long = pd.concat([rows.assign(value=rows[n], series=t, base=self.base) for n, t in sides], ignore_index=True)
         long["said"] = [
-            f"{row['category']}, {row['series']}: {_written(row['value'], share=False)}"
-            for row in long.to_dict(orient="records")
+            f"{row['category']}, {row['series']}: {_written(row['value'], share=False)}" for row in rows_of(long)
         ]
         # Where both ends lie on one side of the base, one bar would hide part of the other.
         crossing = ((rows["low"] - self.base) * (rows["high"] - self.base) > 0).any()

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +19,7 @@ from portfolio.report.html.plots.common import (
     name_of,
     number_of,
     order_of,
+    rows_of,
     said,
     value_axis,
 )
@@ -61,7 +60,7 @@ class Lines:
         """Return the chart."""
         names = {"x": self.x, "y": self.y, "series": self.series, "low": self.low, "high": self.high}
         rows = frame(data, names | {"panel": self.panel})
-        rows["said"] = [self._said(row) for row in rows.to_dict(orient="records")]
+        rows["said"] = [self._said(row) for row in rows_of(rows)]
         series = order_of(rows["series"])
         direct = not self.panel and not self.step and len(series) > 1
         hue = {"color": colour(series, self.muted, width, legend=not direct)}
@@ -94,7 +93,7 @@ class Lines:
         looks = [[5, 3] if name in self.dashed else [1, 0] for name in series]
         return name_of("series", sort=series, scale={"domain": series, "range": looks}, legend=None)
 
-    def _said(self, row: dict[Hashable, Any]) -> str:
+    def _said(self, row: Spec) -> str:
         x, y = float(str(row["x"])), float(str(row["y"]))
         at = f"{x:.0f}" if self.years else f"{x:,.4g}"
         text = f"{row['series']}, {at}: {_written(y, share=self.share)}"
@@ -181,7 +180,7 @@ class Frontier:
         if not self.series:
             rows["series"] = ""
         rows["order"] = np.arange(len(rows), dtype=float)
-        rows["said"] = [self._said(row) for row in rows.to_dict(orient="records")]
+        rows["said"] = [self._said(row) for row in rows_of(rows)]
         spread = {"zero": False, "nice": True}
         x = number_of("x", axis=value_axis(self.x_title, width), scale=spread)
         y = number_of("y", axis=value_axis("", width), title=self.y_title, scale=spread)
@@ -197,7 +196,7 @@ class Frontier:
             layers.append(layer("text", rows, places | {"text": name_of("label")}, **looks))
         return laid_out(layers, rows, width, self.height, 1)
 
-    def _said(self, row: dict[Hashable, Any]) -> str:
+    def _said(self, row: Spec) -> str:
         name = " ".join(str(row[part]) for part in ("series", "label") if row.get(part))
         text = f"{row['x']:,.4g} {self.x_title}, {row['y']:,.4g} {self.y_title}"
         if self.low:

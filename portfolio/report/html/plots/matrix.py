@@ -16,6 +16,7 @@ from portfolio.report.html.plots.common import (
     name_of,
     number_of,
     order_of,
+    rows_of,
     said,
     shortened,
 )
@@ -47,7 +48,7 @@ class Matrix:
         names = {"category": self.row, "column": self.column, "strength": self.strength, "text": self.text}
         rows = frame(data, names)
         rows["strength"] = rows["strength"].fillna(0.0).clip(0.0, 1.0)
-        rows["said"] = [f"{row['category']}, {row['column']}: {row['text']}" for row in rows.to_dict(orient="records")]
+        rows["said"] = [f"{row['category']}, {row['column']}: {row['text']}" for row in rows_of(rows)]
         across, down = order_of(rows["column"]), order_of(rows["category"])
         side = {"title": None, "domain": False} | category_labels(width, down)
         # Headings stand where they would run into each other.
