@@ -12,9 +12,10 @@ from rich.table import Table
 from rich.text import Text
 
 from portfolio.report.compared_runs import ComparedRuns
-from portfolio.report.compared_runs_words import moved_words, shortfall_words, signed, why
+from portfolio.report.compared_runs_words import moved_words, shortfall_words, why
 from portfolio.report.headline import records
 from portfolio.report.summary import count, number, percent, start_table
+from portfolio.report.words import signed
 
 SHOWN = 15
 """Rows of one table that are shown; the rest is in the files."""

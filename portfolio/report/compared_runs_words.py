@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from portfolio.report.words import count, number, percent
+from portfolio.report.words import count, number, percent, signed
 
 NAMED = 3
 """Values of one column that are named one by one."""
@@ -67,12 +67,6 @@ def why(inputs: pd.DataFrame) -> str:
     return (
         f"What differs: {'; '.join(found)}." if found else "Inputs, settings of the search and versions are the same."
     )
-
-
-def signed(value: float) -> str:
-    """Write a difference with its sign."""
-    text = number(abs(value))
-    return text if text == "0" else f"{'−' if value < 0 else '+'}{text}"
 
 
 def _factor(rows: pd.DataFrame) -> float | None:

@@ -27,6 +27,11 @@ def number(value: float) -> str:
     return f"{value:,.{digits}f}"
 
 
+def signed(value: float) -> str:
+    """Write a difference with its sign."""
+    return f"{'+' if value >= 5e-4 else ''}{number(value)}".replace("-", "−")
+
+
 def percent(value: float) -> str:
     """Share as a percentage, one decimal below 10 %."""
     text = f"{_settled(100 * value):.{0 if abs(value) >= 0.0995 else 1}f}"

@@ -80,7 +80,7 @@ def shortened(letters: int) -> Spec:
 
 def category_labels(width: int, names: Sequence[str]) -> Spec:
     """Return how labels of categories beside a chart are cut: at a third of its width, or where they are told apart."""
-    third, most = int(width * 0.35 / LETTER), int(width * 0.6 / LETTER)
+    third, most = int(width * (0.4 if width < NARROW else 0.34) / LETTER), int(width * 0.6 / LETTER)
     apart = (n for n in range(third, most) if len({name[: n - 1] for name in names}) == len(set(names)))
     return shortened(next(apart, third))
 
