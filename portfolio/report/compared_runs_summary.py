@@ -1,4 +1,4 @@
-"""The summary of compared runs on a terminal: inputs, decision, shortfall, costs."""
+"""The summary of compared runs on a terminal: what moved and why in words, then decision, shortfall, inputs, costs."""
 
 from __future__ import annotations
 
@@ -12,8 +12,10 @@ from rich.table import Table
 from rich.text import Text
 
 from portfolio.report.compared_runs import ComparedRuns
+from portfolio.report.compared_runs_words import moved_words, shortfall_words, why
 from portfolio.report.headline import records
 from portfolio.report.summary import count, number, percent, start_table
+from portfolio.report.words import signed
 
 SHOWN = 15
 """Rows of one table that are shown; the rest is in the files."""
@@ -24,11 +26,10 @@ def summary(found: ComparedRuns) -> RenderableType:
     first, *others = found.runs
     parts: list[RenderableType] = [_solves(found)]
     for run in others:
-        parts += [Text(f"{run} beside {first}", style="bold"), Text()]
-        parts += _inputs(found.inputs.loc[found.inputs["run"] == run])
+        inputs, differences = (t.loc[t["run"] == run] for t in (found.inputs, found.differences))
+        parts += [Text(f"{run} beside {first}", style="bold"), *_answer(found, run, inputs, differences), Text()]
         parts += _decision(found, run)
-        parts.append(_differences(found.differences.loc[found.differences["run"] == run], found.level))
-        parts += _notes(found.differences.loc[found.differences["run"] == run])
+        parts += [_differences(differences, found.level), *_notes(differences), *_inputs(inputs)]
     parts += [_costs(found), Text("Before you act on it", style="bold")]
     parts += [Text(f"  - {caveat}") for caveat in found.caveats]
     if found.path is not None:
@@ -46,13 +47,20 @@ def _solves(found: ComparedRuns) -> Table:
     return table
 
 
+def _answer(found: ComparedRuns, run: str, inputs: pd.DataFrame, differences: pd.DataFrame) -> Iterator[Text]:
+    """What moved and why, in words."""
+    changed = int((found.changes["run"] == run).sum())
+    said = (moved_words(found.moved[run], changed=changed), shortfall_words(differences, found.level), why(inputs))
+    yield from (Text(f"  {text}") for text in said if text)
+
+
 def _inputs(rows: pd.DataFrame) -> Iterator[RenderableType]:
     told = rows.loc[rows["counts"] == 1]
     remarks = len(rows) - len(told)
-    if told.empty:
-        yield Text("Inputs, settings of the search and versions are the same.")
-    else:
-        table = start_table("What differs", ("", "left"), ("before", "left"), ("after", "left"))
+    if len(told):
+        table = start_table(
+            "Inputs, settings and versions that differ", ("", "left"), ("before", "left"), ("after", "left")
+        )
         for row in records(told.head(SHOWN)):
             before, after = row["before"] or "(none)", row["after"] or "(none)"
             table.add_row(escape(_place(row)), escape(before), escape(after))
@@ -73,13 +81,9 @@ def _place(row: dict[str, Any]) -> str:
 
 
 def _decision(found: ComparedRuns, run: str) -> Iterator[RenderableType]:
-    moved, rows = found.moved[run], found.changes.loc[found.changes["run"] == run]
+    rows = found.changes.loc[found.changes["run"] == run]
     if rows.empty:
-        yield Text("The portfolios are the same.")
-        yield Text()
         return
-    for words, key in (("Projects in", "in"), ("Projects out", "out"), ("Projects in another window", "window")):
-        yield Text(f"{words}: {', '.join(moved[key]) or 'none'}")
     table = start_table(
         "Commitments that differ",
         ("project", "left"),
@@ -92,12 +96,13 @@ def _decision(found: ComparedRuns, run: str) -> Iterator[RenderableType]:
     )
     for row in records(rows.head(SHOWN)):
         names = (escape(row[n]) for n in ("project", "instrument", "member"))
-        year = _arrow(str(row["window_before"]), str(row["window_after"]))
+        year = _arrow(str(row["window_before"]) or "none", str(row["window_after"]) or "none")
         amounts = (_arrow(number(row[f"{f}_before"]), number(row[f"{f}_after"])) for f in ("share", "usd_m", "tpy"))
         table.add_row(*names, year, *amounts)
     yield table
     if len(rows) > SHOWN:
         yield Text(f"  and {len(rows) - SHOWN:,} more")
+    yield Text()
 
 
 def _arrow(before: str, after: str) -> str:
@@ -118,13 +123,13 @@ def _differences(rows: pd.DataFrame, level: float) -> Table:
         known = pd.notna(row["low"])
         words = {"weighted": "mean", "weighted_cvar": "CVaR"}[row["figure"]]
         world = "what the fund adds" if row["world"] == "difference" else f"{row['world']} the fund"
-        interval = f"{_signed(row['low'])} to {_signed(row['high'])}" if known else "none"
+        interval = f"{signed(row['low'])} to {signed(row['high'])}" if known else "none"
         doubt = " (few scenarios)" if known and not row["reliable"] and row["verdict"] != "open" else ""
         table.add_row(
             f"{words}, {world}",
             _plain(row["before"]),
             _plain(row["after"]),
-            _signed(row["difference"]),
+            signed(row["difference"]),
             interval,
             {"open": "no claim"}.get(row["verdict"], row["verdict"]) + doubt,
         )
@@ -133,11 +138,6 @@ def _differences(rows: pd.DataFrame, level: float) -> Table:
 
 def _plain(value: float) -> str:
     return f"{'−' if value < 0 else ''}{number(abs(value))}"
-
-
-def _signed(value: float) -> str:
-    text = number(abs(value))
-    return text if text == "0" else f"{'−' if value < 0 else '+'}{text}"
 
 
 def _notes(rows: pd.DataFrame) -> Iterator[RenderableType]:

@@ -26,6 +26,7 @@ OURS = frozenset(
         "ledger.csv",
         "shortfall.csv",
         "supply.csv",
+        "balance.csv",
         "benchmarks.csv",
         "scenarios.parquet",
         "inputs",

@@ -56,6 +56,8 @@ class Run:
         By world, region, material and year.
     supply : DataFrame
         Who supplies what, by world.
+    balance : DataFrame
+        Supply and need of every stage, with quantiles; see :func:`portfolio.evaluation.balance.balance_table`.
     benchmarks : DataFrame
         Benchmarks of the case's region by world; see :func:`portfolio.evaluation.benchmarks.benchmark_table`.
     scenarios : DataFrame
@@ -93,6 +95,7 @@ class Run:
     ledger: pd.DataFrame
     shortfall: pd.DataFrame
     supply: pd.DataFrame
+    balance: pd.DataFrame
     benchmarks: pd.DataFrame
     scenarios: pd.DataFrame
     budgets: pd.DataFrame
@@ -185,7 +188,7 @@ def write_run(run: Run, target: Path, *, replace_stopped: bool = False) -> Run:
     def fill(folder: Path) -> None:
         inputs = write_case(run.case, folder / "inputs")
         hashes = {f.name: sha256(f) for f in sorted(inputs.iterdir())}
-        for name in ("portfolio", "projects", "ledger", "shortfall", "supply", "benchmarks"):
+        for name in ("portfolio", "projects", "ledger", "shortfall", "supply", "balance", "benchmarks"):
             write_csv(getattr(run, name), folder / f"{name}.csv")
         run.scenarios.to_parquet(folder / "scenarios.parquet", index=False)
         write_json(decision_record(run.decision), folder / FILE)

@@ -17,6 +17,7 @@ from portfolio.case.ordering import ordered
 from portfolio.engine import METHODS, choose
 from portfolio.engine.assembled import compile_instance
 from portfolio.engine.protocol import Engine, Limits, Progress, Solution, Status
+from portfolio.evaluation.balance import balance_table
 from portfolio.evaluation.benchmarks import benchmark_table
 from portfolio.evaluation.errors import InternalError
 from portfolio.evaluation.feasibility import explain, unsupportable
@@ -210,6 +211,7 @@ def _evaluate(case: Case, assembly: Assembly, solution: Solution, decision: Deci
         ledger=tables["ledger"],
         shortfall=tables["shortfall"],
         supply=tables["supply"],
+        balance=tables["balance"],
         benchmarks=tables["benchmarks"],
         scenarios=tables["scenarios"],
         budgets=tables["budgets"],
@@ -240,6 +242,13 @@ def _tables(assembly: Assembly, decision: Decision, without: Outcomes, with_fund
             [
                 supply_table(instance, Decision(), without, suppliers, WITHOUT),
                 supply_table(instance, decision, with_fund, suppliers, WITH),
+            ],
+            ignore_index=True,
+        ),
+        "balance": pd.concat(
+            [
+                balance_table(instance, Decision(), without, WITHOUT),
+                balance_table(instance, decision, with_fund, WITH),
             ],
             ignore_index=True,
         ),

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from portfolio.report.html.page import Block, Chart, Column, Page, Section, Table, signed, year
+from portfolio.report.compared_runs_words import moved_words, shortfall_words, why
+from portfolio.report.html.page import Block, Chart, Column, Notes, Page, Section, Table, signed, year
 from portfolio.report.html.plots import Intervals, Matrix, Stacked
 from portfolio.report.html.run_data import read_table
 from portfolio.report.html.study import caveats, read_record, study_page
@@ -28,12 +29,39 @@ def compared_runs_page(folder: Path) -> Page:
     runs = [str(r) for r in record["runs"]]
     page = {"title": f"{', '.join(runs[1:])} beside {runs[0]}"}
     about = f"{count(len(runs), 'run')}; each stands beside {runs[0]}."
-    first = Section("What moved", (*_differences(folder, record), *_projects(folder, runs), *caveats(record)))
-    why = Section("What differs in the inputs", _inputs(folder))
+    evidence: tuple[Block, ...] = (*_projects(folder, runs), *_differences(folder, record))
+    moved: tuple[Block, ...] = (*_answers(folder, record), *caveats(record), *evidence)
+    first = Section("What moved, and why", moved)
+    inputs = Section("What differs in the inputs", _inputs(folder))
     money = Section("Commitments and charges", (*_charges(folder), *_changes(folder)))
     names = ("solves", "shortfalls", "decisions")
     tables = Section("Tables", tuple(folded(name, read_table(folder / f"{name}.csv")) for name in names))
-    return study_page(page | record, "Runs side by side", about, (first, why, money, tables))
+    return study_page(page | record, "Runs side by side", about, (first, inputs, money, tables))
+
+
+def _answers(folder: Path, record: dict[str, Any]) -> tuple[Notes, ...]:
+    """What moved and why, in words, for each run beside the first."""
+    inputs, changes, differences = (read_table(folder / f"{n}.csv") for n in ("inputs", "changes", "differences"))
+    return tuple(
+        Notes(
+            f"{run} beside {record['runs'][0]}",
+            tuple(
+                text
+                for text in (
+                    moved_words(moved, changed=len(_of(changes, run))),
+                    shortfall_words(_of(differences, run), float(record["level"])),
+                    why(_of(inputs, run)),
+                )
+                if text
+            ),
+        )
+        for run, moved in record["moved"].items()
+    )
+
+
+def _of(rows: pd.DataFrame, run: str) -> pd.DataFrame:
+    """Rows of a run."""
+    return rows.loc[text_of(rows["run"]) == run] if len(rows) else rows
 
 
 def _differences(folder: Path, record: dict[str, Any]) -> tuple[Chart, ...]:

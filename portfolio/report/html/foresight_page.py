@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from portfolio.evaluation.measures import WITH
 from portfolio.report.html.page import Chart, Column, Fact, Facts, Page, Section, signed, year
 from portfolio.report.html.plots import Intervals, Lines
 from portfolio.report.html.run_data import BEFORE, WORLDS, read_table
@@ -31,9 +32,21 @@ def foresight_page(folder: Path) -> Page:
     about = f"On {count(record['scenarios'], 'fresh scenario')} (seed {record['seed']}), the same for both releases."
     flattered = figures.loc[figures["release"] == OPTIMISM]
     first = Section("What foresight flatters", (_facts(record, flattered), _optimism(flattered, record),
-                                                *caveats(record)))  # fmt: skip
+                                                *caveats(record)), _answer(flattered, record))  # fmt: skip
     more = Section("Shortfall under both", (_levels(figures, record), *_years(folder)))
     return study_page(record, "Optimism of foresight", about, (first, more))
+
+
+def _answer(flattered: pd.DataFrame, record: dict[str, Any]) -> str:
+    """How much of the mean with the fund foresight hides at most, in words."""
+    rows = flattered.loc[(flattered["world"] == WITH) & (flattered["figure"] == "mean weighted shortfall")]
+    if rows.empty:
+        return ""
+    row = rows.iloc[0]
+    return (
+        f"Foresight of the reserve hides at most {number(row['estimate'])} weighted tonnes of mean shortfall with the "
+        f"fund ({percent(float(record['level']))} interval {number(row['low'])} to {number(row['high'])})."
+    )
 
 
 def _facts(record: dict[str, Any], flattered: pd.DataFrame) -> Facts:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from portfolio.report.html.generic_page import generic_page
+from portfolio.report.html.kinds.answers import answer
 from portfolio.report.html.page import Page
 from portfolio.report.html.tidy import StudyFolder
 
@@ -36,7 +37,7 @@ def found_page(folder: Path) -> Page:
     home, _, name = place.partition(":")
     builder: Callable[[StudyFolder], Page] = getattr(importlib.import_module(home), name)
     try:
-        return builder(found)
+        return builder(found).answered(answer(found))
     except (KeyError, IndexError, ValueError, TypeError) as fault:
         # Of another version: its tables are shown all the same.
         log.info("the page of a %s has no charts (%s: %s)", found.record["kind"], type(fault).__name__, fault)

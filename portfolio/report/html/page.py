@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import Any, Protocol
 
-import altair as alt
 import pandas as pd
 
 from portfolio.report.words import percent
@@ -42,8 +41,8 @@ class Column:
 class Plot(Protocol):
     """A declarative description of a chart; see :mod:`portfolio.report.html.plots`."""
 
-    def draw(self, data: pd.DataFrame, width: int) -> alt.TopLevelMixin:
-        """Return the chart, ``width`` pixels wide, with colours as names of the theme."""
+    def draw(self, data: pd.DataFrame, width: int) -> dict[str, Any]:
+        """Return the chart in the words of Vega-Lite, ``width`` pixels wide, with colours as names of the theme."""
         ...
 
 
@@ -127,11 +126,12 @@ Block = Chart | Table | Facts | Notes
 
 @dataclass(frozen=True)
 class Section:
-    """A part of a page. Sections without blocks and prose are left out."""
+    """A part of a page; ``aside`` stands beside the blocks where there is room. One without any of it is left out."""
 
     heading: str
     blocks: tuple[Block, ...]
     prose: str = ""
+    aside: tuple[Block, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -157,6 +157,11 @@ class Page:
     about: str
     sections: tuple[Section, ...]
     made: str = ""
+
+    def answered(self, text: str) -> Page:
+        """Return the page with an answer in words at its beginning, unless it has one."""
+        first, *others = self.sections
+        return self if first.prose or not text else replace(self, sections=(replace(first, prose=text), *others))
 
     @property
     def charts(self) -> tuple[Chart, ...]:

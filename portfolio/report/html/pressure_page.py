@@ -28,13 +28,27 @@ def pressure_page(folder: Path) -> Page:
         f"The run's portfolio on {count(record['scenarios'], 'fresh scenario')} (seed {record['seed']}), the same at "
         "both prices."
     )
-    first = Section("What pressure does", (_facts(record, figures), _shortfall(figures, record), *caveats(record)))
+    first = Section("What pressure does", (_facts(record, figures), _shortfall(figures, record), *caveats(record)),
+                    _answer(figures, record))  # fmt: skip
     prices = read_table(folder / "prices.csv")
     supply = Section("Prices", (_prices(prices), Table("Rules", _rules(record), (
         Column("rule", "Rule"), Column("value", "Value", general)), folded=True)))  # fmt: skip
     projects = read_table(folder / "projects.csv")
     lives = Section("Projects and money", (*_projects(projects), *_money(read_table(folder / "flows.csv"))))
     return study_page(record, "Price pressure", about, (first, supply, lives))
+
+
+def _answer(figures: pd.DataFrame, record: dict[str, Any]) -> str:
+    """What pressure adds to the mean, in words."""
+    rows = figures.loc[(figures["what"] == DIFFERENCE) & ~figures["figure"].str.startswith("CVaR")]
+    if rows.empty:
+        return ""
+    row = rows.iloc[0]
+    return (
+        f"At prices that the new supply presses, mean weighted shortfall with the fund changes by "
+        f"{signed(row['estimate'])} ({percent(float(record['level']))} interval {signed(row['low'])} to "
+        f"{signed(row['high'])})."
+    )
 
 
 def _facts(record: dict[str, Any], figures: pd.DataFrame) -> Facts:

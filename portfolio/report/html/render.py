@@ -7,25 +7,36 @@ from dataclasses import dataclass
 from typing import Any, Literal
 from xml.etree import ElementTree as ET
 
-import altair as alt
 import vl_convert
-from altair.utils.schemapi import debug_mode
 
 from portfolio.report.html.page import Chart
 from portfolio.report.html.theme import LIGHT, config, fixed
 
 WIDE, SLIM = 800, 330
 """Widths in pixels on a laptop or paper, and on a telephone."""
-VEGA_LITE = "v" + ".".join(alt.SCHEMA_VERSION.removeprefix("v").split(".")[:2])
+VEGA_LITE = "v6.4"
 """Version of Vega-Lite that charts are written in."""
-CHECKED = False
-"""Whether charts are checked against the schema of Vega-Lite."""
 SCALE = 2.0
 """Pixels of a picture for each of a chart, for print and slides."""
 
 SVG = "http://www.w3.org/2000/svg"
-DROPPED = frozenset({"style", "role", "aria-roledescription", "pointer-events", "stroke-miterlimit", "version"})
+DROPPED = frozenset(
+    {"style", "role", "aria-roledescription", "pointer-events", "stroke-miterlimit", "version", "font-family"}
+)
 """Attributes that a page does not need, or whose place is the style of the page."""
+KINDS = frozenset({"role-axis", "role-legend", "role-header"})
+"""Classes that the script of a page looks for."""
+INHERITED = (
+    "fill",
+    "stroke",
+    "stroke-width",
+    "fill-opacity",
+    "stroke-opacity",
+    "font-size",
+    "font-weight",
+    "text-anchor",
+)
+"""Attributes that parts of a group take from it."""
 PLACED = frozenset({"d", "transform", "x", "y", "x1", "x2", "y1", "y2", "width", "height"})
 """Attributes that hold positions."""
 DECIMALS = re.compile(r"\d+\.\d{2,}")
@@ -49,25 +60,21 @@ def drawing(chart: Chart) -> Drawing:
 
 def figure(chart: Chart, form: Format) -> bytes:
     """Draw a chart as a file that stands alone: light, with its title and unit."""
-    title = alt.TitleParams(text=_lines(chart.title, 72), subtitle=_lines(chart.unit, 108))
-    # A tree of words and numbers: nothing of it is read as an expression.
-    spec = fixed(_spec(chart, WIDE) | {"title": title.to_dict(), "background": LIGHT["ground"], "padding": 16})
+    # Words in lists are read as lines, never as expressions.
+    title = {"text": _lines(chart.title, 72), "subtitle": _lines(chart.unit, 108)}
+    spec = fixed(specification(chart, WIDE) | {"title": title, "background": LIGHT["ground"], "padding": 16})
     if form == "svg":
         return str(vl_convert.vegalite_to_svg(spec, vl_version=VEGA_LITE)).encode()
     return bytes(vl_convert.vegalite_to_png(spec, vl_version=VEGA_LITE, scale=SCALE))
 
 
-def _spec(chart: Chart, width: int) -> dict[str, Any]:
-    """Return the chart in the words of Vega-Lite."""
-    # Altair checks every part it makes against its schema, which takes longer than drawing; tests check the charts.
-    with alt.data_transformers.enable("default", max_rows=None), debug_mode(CHECKED):
-        spec: dict[str, Any] = chart.plot.draw(chart.data, width).to_dict(validate=CHECKED)
-    # Looks of the theme alone: what Altair sets by itself is left out.
-    return spec | {"config": config()}
+def specification(chart: Chart, width: int) -> dict[str, Any]:
+    """Return the chart in the words of Vega-Lite, with the looks of the theme."""
+    return chart.plot.draw(chart.data, width) | {"config": config()}
 
 
 def _svg(chart: Chart, width: int) -> str:
-    svg = str(vl_convert.vegalite_to_svg(_spec(chart, width), vl_version=VEGA_LITE))
+    svg = str(vl_convert.vegalite_to_svg(specification(chart, width), vl_version=VEGA_LITE))
     return _plain(svg, f"{chart.name}-{width}")
 
 
@@ -81,6 +88,11 @@ def _plain(svg: str, name: str) -> str:
         part.tag = part.tag.removeprefix(f"{{{SVG}}}")
         for key in DROPPED & part.attrib.keys():
             del part.attrib[key]
+        if part.get("opacity") == "1":
+            del part.attrib["opacity"]
+        kinds = [kind for kind in part.attrib.pop("class", "").split() if kind in KINDS]
+        if kinds:
+            part.set("class", " ".join(kinds))
         for key in PLACED & part.attrib.keys():
             part.set(key, DECIMALS.sub(lambda found: f"{float(found[0]):.1f}", part.attrib[key]))
         for key, value in part.attrib.items():
@@ -88,8 +100,31 @@ def _plain(svg: str, name: str) -> str:
                 part.set(key, f"{name}-{value}")
             elif value.startswith("url(#"):
                 part.set(key, f"url(#{name}-{value.removeprefix('url(#')}")
+    for group in root.iter("g"):
+        for mark in [mark for mark in group if _unseen(mark)]:
+            group.remove(mark)
+        _share(group)
     root.attrib |= {"xmlns": SVG, "aria-hidden": "true", "focusable": "false"}
     return ET.tostring(root, encoding="unicode")
+
+
+def _unseen(mark: ET.Element) -> bool:
+    """Whether nothing of a mark is drawn: it is not displayed, or has neither an area nor a line."""
+    looks = mark.attrib.keys() & {"fill", "stroke"}
+    return mark.get("display") == "none" or (mark.tag == "path" and "aria-hidden" in mark.attrib and not looks)
+
+
+def _share(group: ET.Element) -> None:
+    """Give a group of marks the looks that all of them have, in place of each."""
+    if len(group) < 2 or any(mark.tag not in ("path", "text", "line") for mark in group):
+        return
+    for key in INHERITED:
+        values = {mark.get(key) for mark in group}
+        value = values.pop()
+        if not values and value is not None:
+            group.set(key, value)
+            for mark in group:
+                del mark.attrib[key]
 
 
 def _lines(text: str, most: int) -> list[str]:

@@ -35,7 +35,11 @@ def replications_page(folder: Path) -> Page:
             Fact("Of it the solver", number(answer["solver_gap"]), "best found − bound proven in each batch"),
         )
     )
-    first = Section("How far from the best", (facts, *caveats(record), _batches(folder)))
+    said = (
+        f"With {100 * record['level']:.3g} % confidence the objective of the portfolio is at most "
+        f"{percent(answer['relative_upper'])} above that of the best portfolio there is."
+    )
+    first = Section("How far from the best", (facts, *caveats(record), _batches(folder)), said)
     return study_page(record, "Replications", about, (first, Section("Looks", (_looks(folder),))))
 
 

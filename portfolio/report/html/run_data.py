@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -67,13 +66,14 @@ class RunFolder:
     ledger: pd.DataFrame
     shortfall: pd.DataFrame
     supply: pd.DataFrame
+    balance: pd.DataFrame
     benchmarks: pd.DataFrame
     scenarios: pd.DataFrame
 
     @staticmethod
     def read(folder: Path) -> RunFolder:
         """Read a folder that is whole."""
-        names = ("portfolio", "projects", "ledger", "shortfall", "supply", "benchmarks")
+        names = ("portfolio", "projects", "ledger", "shortfall", "supply", "balance", "benchmarks")
         return RunFolder(
             case=read_case(folder / "inputs"),
             record=json.loads((folder / "run.json").read_text(encoding="utf-8")),
@@ -190,31 +190,6 @@ def _captive_share(case: Case) -> dict[tuple[str, str, str], float]:
         whole[key] = whole.get(key, 0.0) + row.capacity_tpy
         captive[key] = captive.get(key, 0.0) + (row.capacity_tpy if row.mode == "captive" else 0.0)
     return {key: captive[key] / total for key, total in whole.items()}
-
-
-def needed(run: RunFolder) -> pd.DataFrame:
-    """Mean need by world, region, stage, material and year, t/y: forecast demand, and feed for the next stage."""
-    return pd.DataFrame(_needs(run), columns=["world", "region", "stage", "material", "year", "need_t"])
-
-
-def _needs(run: RunFolder) -> Iterator[tuple[str, str, str, str, int, float]]:
-    case = run.case
-    made = run.supply.loc[run.supply["kind"] == "processed"]
-    keys = ["world", "region", "stage", "material", "year"]
-    processed = made.groupby(keys)["mean_t"].sum().to_dict()
-    follows = dict(zip(case.stage_names, case.stages[1:], strict=False))
-    for world in WORLDS:
-        for region in case.region_names:
-            for stage in case.stage_names:
-                for material in case.material_names:
-                    base = case.demand_path(region, stage, material)[1]
-                    for year, demand in zip(case.years, base, strict=True):
-                        need = float(demand)
-                        if stage in follows:
-                            following = follows[stage]
-                            made_next = processed.get((world, region, following.stage, material, year), 0.0)
-                            need += float(made_next) / following.recovery
-                        yield world, region, stage, material, year, need
 
 
 def exposure(run: RunFolder) -> pd.DataFrame:

@@ -15,7 +15,7 @@ from portfolio.report.html.run_data import KINDS, RunFolder, charges, commitment
 from portfolio.report.html.study import FreshFigures, doubt
 from portfolio.report.words import amount, change, count, number, percent
 
-SHOWN = 6
+SHOWN = 3
 """Places of one rule that are named; ``run.json`` has all."""
 UNSURE = 0.75
 """Chance of being built, and share of years in operation, below which a supported project is named as unsure."""
@@ -35,16 +35,45 @@ def decision(run: RunFolder, fresh: FreshFigures | None) -> Section:
     shown = commitments(run)
     first = run.case.windows[0]
     advice, plan = shown.loc[shown["advice"] == 1], shown.loc[shown["advice"] == 0]
-    warnings = Notes("Before you act on it", _caveats(run, fresh), warning=True)
-    if shown.empty:
-        nothing = "The fund commits nothing: no commitment within its rules and budgets was found to pay."
-        blocks.append(Notes("Commitments", (nothing,)))
-    else:
+    if len(shown):
         blocks.append(_packages(run, advice, f"Commit in {first}: advice", READING))
-    blocks += [warnings, Notes("What binds", _binds(run))]
     if len(plan):
         blocks.append(_packages(run, plan, "Commit later: a plan, to be solved again by then"))
-    return Section("The decision", tuple(blocks))
+    aside = (
+        Notes("What binds", _binds(run)),
+        Notes("Before you act on it", _caveats(run, fresh), warning=True),
+    )
+    return Section("The decision", tuple(blocks), _answer(run, fresh), aside)
+
+
+def _answer(run: RunFolder, fresh: FreshFigures | None) -> str:
+    """What to do and what it brings, in two sentences."""
+    shown = commitments(run)
+    if shown.empty:
+        return "The fund commits nothing: no commitment within its rules and budgets was found to pay."
+    first = run.case.windows[0]
+    budget = pd.DataFrame(run.headline["budget_use"])
+    charged = float(budget.loc[budget["window"] == first, "charge_usd_m"].sum())
+    now, later = _purposes(shown.loc[shown["advice"] == 1]), _purposes(shown.loc[shown["advice"] == 0])
+    spent = f"In {first}, charge USD {number(charged)} M to the budgets, for {now}"
+    what = spent if now else f"Commit nothing in {first}"
+    plan = f"; planned for later: {later}" if later else ""
+    if fresh is None:
+        before, after = (run.headline["shortfall"][w]["tonnes_per_year"] for w in (WITHOUT, WITH))
+    else:
+        before, after = (fresh.row("tonnes_per_year", w)["estimate"] for w in (WITHOUT, WITH))
+    return (
+        f"{what}{plan}. With the fund mean shortfall is {number(after)} t/y instead of {number(before)} "
+        f"({change(before, after) or 'no change'})."
+    )
+
+
+def _purposes(rows: pd.DataFrame) -> str:
+    """How many projects commitments go to, and whether they fill the reserve; nothing where there are none."""
+    bought = rows["kind"] == "stockpile"
+    projects = rows.loc[~bought, "project"].nunique()
+    said = [*([count(projects, "project")] if projects else []), *(["the reserve"] if bought.any() else [])]
+    return " and ".join(said)
 
 
 def _facts(run: RunFolder, fresh: FreshFigures | None) -> Facts:
@@ -61,9 +90,9 @@ def _facts(run: RunFolder, fresh: FreshFigures | None) -> Facts:
             Fact("Change weighted by value at stake", *shares),
             Fact(
                 f"Charged to budgets in {first}",
-                f"USD {number(now['charge_usd_m'])} M",
-                f"of {number(now['budget_usd_m'])} M; with the plan {number(whole['charge_usd_m'])} M "
-                f"of {number(whole['budget_usd_m'])} M",
+                f"USD {number(now['charge_usd_m'])} of {number(now['budget_usd_m'])} M",
+                f"{_by_fund(budget.loc[budget['window'] == first])}; with the plan {number(whole['charge_usd_m'])} of "
+                f"{number(whole['budget_usd_m'])}",
             ),
             Fact(
                 "Expected public cost",
@@ -74,19 +103,27 @@ def _facts(run: RunFolder, fresh: FreshFigures | None) -> Facts:
     )
 
 
+def _by_fund(rows: pd.DataFrame) -> str:
+    """Use of the budget of each member, in words."""
+    return "; ".join(
+        f"{row['member']} {number(row['charge_usd_m'])} of {number(row['budget_usd_m'])}"
+        for row in rows.to_dict(orient="records")
+    )
+
+
 def _shortfall(run: RunFolder, fresh: FreshFigures | None) -> Fact:
     """Tonnes a year without and with the fund: on fresh scenarios with intervals, else in sample and said so."""
-    label = "Mean shortfall, without → with the fund"
+    label = "Mean shortfall, without → with fund"
     if fresh is None:
         said = run.headline["shortfall"]
         before, after = (said[world]["tonnes_per_year"] for world in (WITHOUT, WITH))
         sample = count(int(run.record["scenarios"]), "scenario")
-        detail = f"{change(before, after)}; in sample ({sample}): flattered, without interval until evaluated"
+        detail = f"{change(before, after)}; in sample ({sample}), flattered: portfolio evaluate gives intervals"
         return Fact(label, f"{number(before)} → {number(after)} t/y", detail)
     rows = {world: fresh.row("tonnes_per_year", world) for world in (WITHOUT, WITH)}
     limits = " → ".join(f"{number(row['low'])} to {number(row['high'])}" for row in rows.values())
     value = " → ".join(number(row["estimate"]) for row in rows.values())
-    said = f"{fresh.interval}s {limits}; out of sample, {fresh.scenarios}{doubt(rows[WITH])}"
+    said = f"{fresh.interval}s {limits}; out of sample{doubt(rows[WITH])}"
     return Fact(label, f"{value} t/y", said)
 
 
@@ -155,13 +192,15 @@ def _caveats(run: RunFolder, fresh: FreshFigures | None) -> tuple[str, ...]:
     """What a reader has to know: the run's own caveats, projects that may fail, what was left out."""
     found = [c for c in run.record["caveats"] if fresh is None or "flatters" not in c]
     if fresh is not None:
-        found.insert(1, f"Shortfall above is measured on {fresh.scenarios}; charts of the run itself are in sample.")
-    for row in run.projects.to_dict(orient="records"):
-        if row["closes_with"] < UNSURE or row["runs_with"] < UNSURE:
-            found.append(
-                f"{row['name'] or row['project']} stays unsure with support: built in {percent(row['closes_with'])} of "
-                f"scenarios, running in {percent(row['runs_with'])} of its years."
-            )
+        found.insert(1, f"Shortfall here is measured on {fresh.scenarios}; charts of the run itself are in sample.")
+    unsure = [
+        f"{row['name'] or row['project']} (built in {percent(row['closes_with'])} of scenarios, runs in "
+        f"{percent(row['runs_with'])} of its years)"
+        for row in run.projects.to_dict(orient="records")
+        if row["closes_with"] < UNSURE or row["runs_with"] < UNSURE
+    ]
+    if unsure:
+        found.append(f"Unsure even with support: {', '.join(unsure)}.")
     left_out = len({item["project"] for item in run.record["left_out"]})
     if left_out:
         found.append(f"Some ways to finance {count(left_out, 'project')} were left out; run.json says why.")
@@ -172,12 +211,18 @@ def _binds(run: RunFolder) -> tuple[str, ...]:
     """What stands in the way of doing more, a line per rule."""
     found: dict[str, list[str]] = {}
     for use in run.headline["binds"]:
-        found.setdefault(use["rule"], []).append(f"{use['who']} ({number(use['limit'])} {use['unit']})")
+        found.setdefault(use["rule"], []).append(f"{use['who']} ({_limit(use)})")
     lines = []
     for rule, places in found.items():
         more = f" and {len(places) - SHOWN} more, see run.json" if len(places) > SHOWN else ""
         lines.append(f"{rule}: {', '.join(places[:SHOWN])}{more}")
     return tuple(lines) or ("no budget, line or market limit is used up",)
+
+
+def _limit(use: dict[str, Any]) -> str:
+    """A limit with its unit, amounts of money as elsewhere on the page."""
+    value, unit = number(use["limit"]), str(use["unit"])
+    return f"USD {value} {unit.removeprefix('USD ')}" if unit.startswith("USD ") else f"{value} {unit}"
 
 
 def money(run: RunFolder) -> Chart | None:

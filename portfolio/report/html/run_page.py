@@ -27,7 +27,7 @@ def run_page(folder: Path) -> Page:
         level = float(read_record(near.evaluation, "evaluation.json")["level"])
         fresh = FreshFigures(read_table(near.evaluation / "figures.csv"), level)
         sections.append(Section("Out of sample", fresh_blocks(near.evaluation), f"From {near.evaluation.name}."))
-    sections += [shortfall(run), portfolio(run), supply(run), benchmarks(run)]
+    sections += [shortfall(run, spread=fresh is None), portfolio(run), supply(run), benchmarks(run)]
     if near.stress is not None:
         sections.append(Section("Stress", stress_blocks(near.stress), f"From {near.stress.name}."))
     case, record = run.case.settings.case, run.record

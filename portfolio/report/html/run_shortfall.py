@@ -16,9 +16,11 @@ BINS = 24
 """Ranges of the distribution."""
 
 
-def shortfall(run: RunFolder) -> Section:
-    """Return where and when it is short, and how far the figures spread."""
-    blocks: list[Block] = [_places(run), _years(run), distribution(run.scenarios), curve(run.scenarios)]
+def shortfall(run: RunFolder, *, spread: bool) -> Section:
+    """Return where and when it is short, and how far the figures ``spread``, unless fresh scenarios say that better."""
+    blocks: list[Block] = [_places(run), _years(run)]
+    if spread:
+        blocks += [distribution(run.scenarios), curve(run.scenarios)]
     sample = f"the {run.record['scenarios']:,} scenarios the portfolio was chosen on, which flatters it"
     return Section("Shortfall", tuple(blocks), f"Demand not met, in contained tonnes of oxide, measured on {sample}.")
 

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 
+from portfolio.evaluation.balance import EVERY
 from portfolio.evaluation.measures import WITH, WITHOUT
 from portfolio.report.html.page import Block, Chart, Column, Section, year
-from portfolio.report.html.plots import Change, Stacked
-from portfolio.report.html.run_data import AFTER, BEFORE, GROUPS, WORLDS, RunFolder, exposure, needed, offered
+from portfolio.report.html.plots import Change, Lines, Stacked
+from portfolio.report.html.run_data import AFTER, BEFORE, GROUPS, WORLDS, RunFolder, exposure, offered
 from portfolio.report.words import number, percent
 
+NEED = "need"
+"""What a stage needs, as a line beside the two worlds."""
 COUNTRIES = 4
 """Countries that are shown for each region and stage."""
 NOTHING = 0.01
-"""Part of the largest region's supply and need below which a region is left out of a chart."""
+"""Part of the largest region's supply and need at a stage below which a region is left out of a chart."""
 SUPPLY_COLUMNS = (
     Column("in", "World"),
     Column("region", "Region"),
@@ -27,21 +31,15 @@ SUPPLY_COLUMNS = (
 
 def supply(run: RunFolder) -> Section:
     """Return the chain from mine to magnet, supply over the years, exposure to countries."""
-    need = needed(run)
     rows = offered(run)
-    blocks: list[Block] = [_chain(run, rows, need)]
-    for stage in run.case.stage_names:
-        chart = _over_years(run, rows, need, stage)
-        if chart is not None:
-            blocks.append(chart)
-    countries = _countries(run)
-    blocks += [countries] if countries is not None else []
+    charts = (_chain(run, rows), _spread(run), _sources(run, rows), _countries(run))
+    blocks: tuple[Block, ...] = tuple(chart for chart in charts if chart is not None)
     prose = (
-        "Means over the scenarios of the run. What a stage needs is forecast demand for its product, and feed for "
+        "Measured on the scenarios of the run. What a stage needs is demand for its product, and feed for "
         "what is processed at the next stage. A mean hides that supply and need do not meet in the same scenarios: "
         "shortfall is what says whether they do."
     )
-    return Section("Supply from mine to magnet", tuple(blocks), prose)
+    return Section("Supply from mine to magnet", blocks, prose)
 
 
 def _joined(rows: pd.DataFrame, need: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
@@ -55,11 +53,12 @@ def _joined(rows: pd.DataFrame, need: pd.DataFrame, keys: list[str]) -> pd.DataF
     return joined
 
 
-def _chain(run: RunFolder, rows: pd.DataFrame, need: pd.DataFrame) -> Chart:
+def _chain(run: RunFolder, rows: pd.DataFrame) -> Chart:
     """Supply and need at each stage for the largest material, means over the horizon."""
     material, years = run.material, len(run.case.years)
     keys = ["world", "region", "stage"]
-    joined = _joined(rows.loc[rows["material"] == material], need.loc[need["material"] == material], keys)
+    need = run.balance.loc[run.balance["material"] == material]
+    joined = _joined(rows.loc[rows["material"] == material], need, keys)
     joined[["mean_t", "need_t"]] /= years
     joined["panel"] = joined["region"] + ", " + joined["in"]
     joined = _panels_first(run, joined)
@@ -94,45 +93,92 @@ def _tightest(rows: pd.DataFrame) -> str:
     return f"With the fund supply is least for its need in {region} at {stage}: {percent(float(ratio.min()))}."
 
 
-def _over_years(run: RunFolder, rows: pd.DataFrame, need: pd.DataFrame, stage: str) -> Chart | None:
-    """Supply of a stage by year and group, all materials; None where there is neither supply nor need."""
-    own, wanted = rows.loc[rows["stage"] == stage], need.loc[need["stage"] == stage]
-    if own.empty or not wanted["need_t"].any():
+def _spread(run: RunFolder) -> Chart | None:
+    """Supply of every stage by year in both worlds with its quantiles; None where there is neither supply nor need."""
+    rows = run.balance.loc[run.balance["material"] == EVERY]
+    if rows.empty or not rows[["need_t", "p95_t"]].to_numpy().any():
         return None
-    joined = _joined(own, wanted, ["world", "region", "stage", "year"])
-    joined = _without_empty(joined)
-    joined["panel"] = joined["region"] + ", " + joined["in"]
-    joined = _panels_first(run, joined)
-    last = run.case.years[-1]
-    ends = [
-        number(float(joined.loc[(joined["world"] == world) & (joined["year"] == last), "mean_t"].sum()))
-        for world in (WITHOUT, WITH)
-    ]
+    need = rows.loc[rows["world"] == WITH].assign(mean_t=rows["need_t"], p05_t=np.nan, p95_t=np.nan, world=NEED)
+    data = _placed(run, pd.concat([rows, need], ignore_index=True))
+    data["in"] = data["world"].map(WORLDS).fillna(NEED)
+    last = rows.loc[rows["year"] == run.case.years[-1]].groupby("world")["mean_t"].sum()
     return Chart(
-        name=f"supply-{run.case.stage_names.index(stage) + 1}",
-        title=f"Supply over the years: {stage}",
-        unit="Mean t/y, all materials; lines across: what the stage needs. Regions with next to nothing are left out",
-        alt=f"Stacked bars of mean supply at the stage {stage} by year and source for each region, without and with "
-        f"the fund. In {last} all regions together have {ends[0]} t without and {ends[1]} t with the fund.",
+        name="supply",
+        title="Supply of every stage over the years, without and with the fund",
+        unit="t/y, all materials: mean, and band of nine in ten scenarios; dashed: mean need with the fund",
+        alt="Lines of mean supply by year for each region and stage, with bands from the 5 % to the 95 % quantile. In "
+        f"{run.case.years[-1]} all regions and stages together have {number(float(last[WITHOUT]))} t/y without and "
+        f"{number(float(last[WITH]))} t/y with the fund.",
+        data=data,
+        columns=(
+            Column("region", "Region"),
+            Column("stage", "Stage"),
+            Column("in", "World"),
+            Column("year", "Year", year),
+            Column("mean_t", "Mean, t/y", number),
+            Column("p05_t", "5 % quantile", number),
+            Column("p95_t", "95 % quantile", number),
+        ),
+        plot=Lines(
+            "year",
+            "mean_t",
+            "in",
+            "p05_t",
+            "p95_t",
+            panel="panel",
+            muted=(BEFORE,),
+            dashed=(NEED,),
+            height=140,
+            own_scale=True,
+        ),
+        note="A band is the spread over scenarios, not a confidence interval of the mean.",
+    )
+
+
+def _sources(run: RunFolder, rows: pd.DataFrame) -> Chart | None:
+    """Supply of every stage by year and group with the fund, all materials; None where there is none."""
+    need = run.balance.loc[(run.balance["material"] == EVERY) & (run.balance["world"] == WITH)]
+    own = rows.loc[rows["world"] == WITH]
+    if own.empty or need.empty:
+        return None
+    joined = _placed(run, _joined(own, need, ["world", "region", "stage", "year"]))
+    sums = joined.groupby("group", sort=False)["mean_t"].sum()
+    most = str(sums.idxmax())
+    return Chart(
+        name="sources",
+        title="Where supply comes from, with the fund",
+        unit="Mean t/y, all materials; lines across: what the stage needs",
+        alt="Stacked bars of mean supply with the fund by year and source for each region and stage. Over all of them "
+        f"most is {most}: {percent(float(sums[most] / sums.sum()))}.",
         data=joined,
-        columns=(*SUPPLY_COLUMNS[:3], Column("year", "Year", year), *SUPPLY_COLUMNS[3:]),
+        columns=(*SUPPLY_COLUMNS[1:3], Column("year", "Year", year), *SUPPLY_COLUMNS[3:]),
         plot=Stacked(
             "year", "mean_t", "group", panel="panel", mark="need_t", mark_title="need, t/y", upright=True, years=True,
-            height=150,
+            height=140, own_scale=True,
         ),
+        note="supply.csv has every source by name, and the same without the fund.",
     )  # fmt: skip
 
 
-def _without_empty(rows: pd.DataFrame) -> pd.DataFrame:
-    """Leave out regions that have and need next to nothing."""
-    size = rows.groupby("region")["mean_t"].sum() + rows.groupby("region")["need_t"].sum()
-    kept = [region for region in size.index if size[region] > NOTHING * size.max()]
-    return rows.loc[rows["region"].isin(kept)].copy()
+def _placed(run: RunFolder, rows: pd.DataFrame) -> pd.DataFrame:
+    """Name the panel of each row by region and stage, stages in order; leave out panels with next to nothing."""
+    stages, regions = (dict(zip(n, range(len(n)), strict=True)) for n in (run.case.stage_names, run.case.region_names))
+    found = rows.assign(
+        panel=rows["region"] + ": " + rows["stage"],
+        place=rows["stage"].map(stages) * len(regions) + rows["region"].map(regions),
+    )
+    size = found.groupby(["stage", "panel"])[["mean_t", "need_t"]].sum().sum(axis=1)
+    largest = size.groupby(level="stage").transform("max")
+    kept = size.index[(size > NOTHING * largest).to_numpy()].get_level_values("panel")
+    return found.loc[found["panel"].isin(set(kept))].sort_values("place", kind="stable").drop(columns="place")
 
 
 def _countries(run: RunFolder) -> Chart | None:
-    """Shares of countries in what is offered, by region and stage; None where nothing is offered."""
+    """Shares of countries in what is offered where it is needed, by region and stage; None where nothing is."""
     found = exposure(run)
+    need = run.balance.groupby(["region", "stage"])["need_t"].sum()
+    wanted = set(need.index[need > 0])
+    found = found.loc[[place in wanted for place in zip(found["region"], found["stage"], strict=True)]]
     if found.empty:
         return None
     wide = found.pivot_table(index=["region", "stage", "country"], columns="world", values="share", fill_value=0.0)

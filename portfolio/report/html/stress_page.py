@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from portfolio.evaluation.measures import WITH
+from portfolio.evaluation.measures import WITH, WITHOUT
 from portfolio.evaluation.stress import EVENT, N_MINUS_ONE
 from portfolio.report.html.page import Block, Chart, Column, Notes, Page, Section, Table, year
 from portfolio.report.html.plots import Intervals, Stacked
@@ -31,7 +31,24 @@ def stress_page(folder: Path) -> Page:
         f"Named events alone and on top of {count(record['scenarios'], 'scenario')} (seed {record['seed']}), and every "
         "largest supplier country gone for a year."
     )
-    return study_page(record, "Stress test", about, (Section("Stress", stress_blocks(folder)), _suppliers(folder)))
+    return study_page(
+        record, "Stress test", about, (Section("Stress", stress_blocks(folder), _answer(folder)), _suppliers(folder))
+    )
+
+
+def _answer(folder: Path) -> str:
+    """The event that leaves most weighted shortfall with the fund, and what it leaves without."""
+    rows = read_table(folder / "alone.csv").loc[lambda t: (t["worst"] == 1) & (t["kind"] == EVENT)]
+    with_fund = rows.loc[rows["world"] == WITH]
+    if with_fund.empty:
+        return ""
+    most = with_fund.nlargest(1, "weighted").iloc[0]
+    without = rows.loc[(rows["world"] == WITHOUT) & (rows["stress"] == most["stress"]), "weighted"].tolist()
+    beside = f", {number(without[0])} without it" if without else ""
+    return (
+        f"Of the events alone, {most['stress']} from {most['start_year']:.0f} leaves most: weighted shortfall of "
+        f"{number(most['weighted'])} with the fund{beside}."
+    )
 
 
 def stress_blocks(folder: Path) -> tuple[Block, ...]:

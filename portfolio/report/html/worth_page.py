@@ -41,7 +41,16 @@ def worth_page(folder: Path) -> Page:
     level = float(record["level"])
     charts: tuple[Block, ...] = (_values(values, level),) if len(values) else ()
     blocks = (*charts, *caveats(record), _table(rows, level))
-    return study_page(record, "Worth of stochastics", about, (Section("What it is worth", blocks),))
+    return study_page(record, "Worth of stochastics", about, (Section("What it is worth", blocks, _answer(values)),))
+
+
+def _answer(values: pd.DataFrame) -> str:
+    """Each measure as a share of the objective, in words."""
+    said = [
+        f"{r['what'].partition(': ')[2]} is worth {percent(r['share'])} ({r['where']})"
+        for r in values.to_dict(orient="records")
+    ]
+    return f"As shares of the objective: {'; '.join(said)}. The chart has their intervals." if said else ""
 
 
 def _values(rows: pd.DataFrame, level: float) -> Chart:

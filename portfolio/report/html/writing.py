@@ -8,7 +8,7 @@ import math
 import os
 import re
 import tempfile
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -31,7 +31,7 @@ def render_page(page: Page) -> str:
     style, script = _style(), _resource("page.js")
     return _environment().get_template("page.html").render(
         page=page,
-        sections=[s for s in page.sections if s.blocks or s.prose],
+        sections=[s for s in page.sections if s.blocks or s.prose or s.aside],
         style=Markup(style),  # noqa: S704  our own file
         script=Markup(script),  # noqa: S704  our own file
         policy=_policy(style, script),
@@ -104,6 +104,7 @@ def _environment() -> Environment:
     return made
 
 
+@lru_cache(maxsize=20_000)
 def tight(text: str) -> str:
     """Keep numbers and their units on one line."""
     return re.sub(r"(?<=\d) (?=(?:%|M|t/y|t)(?!\w))|(?<=\bUSD) (?=[\d−])", "\u00a0", text)

@@ -30,6 +30,7 @@ FILES = {
     "ledger.csv",
     "shortfall.csv",
     "supply.csv",
+    "balance.csv",
     "benchmarks.csv",
     "scenarios.parquet",
     "inputs",

@@ -1,4 +1,4 @@
-"""Charts by what they show. Each is a frozen description whose ``draw`` returns an Altair chart of a given width.
+"""Charts by what they show. Each is a frozen description whose ``draw`` returns it in Vega-Lite, of a given width.
 
 ======================  ==========================================================================================
 :class:`Lines`          values over a continuous axis by series, with a band; steps make it an exceedance curve

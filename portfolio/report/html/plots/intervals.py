@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
 from dataclasses import dataclass
-from typing import Any
 
-import altair as alt
 import numpy as np
 import pandas as pd
 
-from portfolio.report.html.plots.common import colour, frame, laid_out, limit, order_of, value_axis
+from portfolio.report.html.plots.common import (
+    Layer,
+    Spec,
+    category_labels,
+    colour,
+    frame,
+    laid_out,
+    layer,
+    name_of,
+    number_of,
+    order_of,
+    rows_of,
+    said,
+    value_axis,
+)
 from portfolio.report.html.theme import tone
 from portfolio.report.words import number, percent
 
@@ -22,9 +33,10 @@ def _written(value: float, *, share: bool) -> str:
     return (percent(value) if share else number(value)).replace("-", "−")
 
 
-def _categories(rows: pd.DataFrame, width: int, order: alt.EncodingSortField | None = None) -> alt.Y:
-    axis = alt.Axis(title=None, labelLimit=limit(width), domain=False, grid=True, gridDash=[1, 3])
-    return alt.Y("category:N", sort=order if order is not None else order_of(rows["category"]), axis=axis)
+def _categories(rows: pd.DataFrame, width: int, order: Spec | None = None) -> Spec:
+    names = order_of(rows["category"])
+    axis = {"title": None, "domain": False, "grid": True, "gridDash": [1, 3]} | category_labels(width, names)
+    return name_of("category", sort=order if order is not None else names, axis=axis)
 
 
 @dataclass(frozen=True)
@@ -49,54 +61,50 @@ class Change:
     rows: int = 0
     across: int = 2
 
-    def draw(self, data: pd.DataFrame, width: int) -> alt.TopLevelMixin:
+    def draw(self, data: pd.DataFrame, width: int) -> Spec:
         """Return the chart."""
         names = {"category": self.category, "before": self.before, "after": self.after, "target": self.target}
         rows = frame(data, names | {"panel": self.panel})
         rows["rank"] = np.arange(len(rows), dtype=float)
-        series = [self.before_title, self.after_title, *([self.target_title] if self.target else [])]
+        # Panels with rows of their own have an order of their own.
+        own_order = {"field": "rank", "op": "min"} if self.rows else None
+        place = {"y": _categories(rows, width, own_order)}
+        span = {"x": number_of("before", title=self.title), "x2": {"field": "after"}}
+        joined = layer("rule", rows, place | span, strokeWidth=3, color=tone("c1"), opacity=0.3, aria=False)
+        values = number_of("value", axis=value_axis(self.title, width, share=self.share), title=self.title)
+        looks = {
+            "size": number_of("area", scale=None),
+            "angle": number_of("turned", scale=None),
+        } | self._looks()
+        dots = layer("point", self._long(rows), place | {"x": values} | looks | said(), opacity=1, strokeWidth=2.2)
+        height = max(50, BAND * (self.rows or len(order_of(rows["category"]))))
+        own = (*(("x",) if self.own_scale else ()), *(("y",) if self.rows else ()))
+        return laid_out([joined, dots], rows, width, height, self.across, independent=own)
+
+    def _long(self, rows: pd.DataFrame) -> pd.DataFrame:
+        """Return a row for each mark: a ring that a dot fits into, so that both are seen where nothing changes."""
         long = pd.concat([rows.assign(value=rows[n], series=t) for n, t in self._worlds()], ignore_index=True)
         long["said"] = [
-            f"{row['category']}, {row['series']}: {_written(row['value'], share=self.share)}"
-            for row in long.to_dict(orient="records")
+            f"{row['category']}, {row['series']}: {_written(row['value'], share=self.share)}" for row in rows_of(long)
         ]
-        # Panels with rows of their own have an order of their own.
-        own_order = alt.EncodingSortField("rank", op="min") if self.rows else None
-        place = _categories(rows, width, own_order)
-        values = alt.X("value:Q", axis=value_axis(self.title, width, share=self.share), title=self.title or "")
-        # A ring that a dot fits into: both are seen where nothing changes.
-        long["area"] = np.select([long["series"] == t for t in series[:2]], [150.0, 55.0], 260.0)
+        areas = {self.before_title: 150.0, self.after_title: 55.0}
+        long["area"] = long["series"].map(lambda name: areas.get(name, 260.0))
         long["turned"] = np.where(long["series"] == self.target_title, 90.0, 0.0)
-        line = alt.Chart(long).mark_rule(strokeWidth=3, color=tone("c1"), opacity=0.3, aria=False)
-        joined = line.encode(y=place, x=alt.X("before:Q", title=self.title or ""), x2="after:Q")
-        dots = alt.Chart(long).mark_point(opacity=1, strokeWidth=2.2)
-        drawn = dots.encode(
-            y=place,
-            x=values,
-            **self._looks(series),
-            size=alt.Size("area:Q", scale=None),
-            angle=alt.Angle("turned:Q", scale=None),
-            description=alt.Description("said:N"),
-        )
-        height = max(50, BAND * (self.rows or len(order_of(rows["category"]))))
-        made = laid_out([joined, drawn], rows, width, height, self.across)
-        if self.own_scale:
-            made = made.resolve_scale(x="independent")
-        return made.resolve_scale(y="independent") if self.rows else made
+        return long
 
-    @staticmethod
-    def _looks(series: list[str]) -> dict[str, Any]:
+    def _looks(self) -> Spec:
         """Ring, dot and mark by series, with one legend for all."""
-        looks = (
-            (alt.Stroke, "stroke", [tone("muted"), tone("c1"), tone("ink")]),
-            (alt.Fill, "fill", [tone("ground"), tone("c1"), tone("ink")]),
-            (alt.Shape, "shape", ["circle", "circle", "stroke"]),
-        )
-        legend = alt.Legend(symbolStrokeWidth=2.2, symbolSize=90)
+        series = [title for _, title in self._worlds()]
+        looks = {
+            "stroke": [tone("muted"), tone("c1"), tone("ink")],
+            "fill": [tone("ground"), tone("c1"), tone("ink")],
+            "shape": ["circle", "circle", "stroke"],
+        }
+        legend = {"symbolStrokeWidth": 2.2, "symbolSize": 90}
         return {
-            name: channel("series:N", title="", sort=series, legend=legend,
-                          scale=alt.Scale(domain=series, range=values[: len(series)]))
-            for channel, name, values in looks
+            name: name_of("series", title="", sort=series, legend=legend,
+                          scale={"domain": series, "range": values[: len(series)]})
+            for name, values in looks.items()
         }  # fmt: skip
 
     def _worlds(self) -> list[tuple[str, str]]:
@@ -127,30 +135,28 @@ class Intervals:
     beside: bool = True
     own_scale: bool = False
 
-    def draw(self, data: pd.DataFrame, width: int) -> alt.TopLevelMixin:
+    def draw(self, data: pd.DataFrame, width: int) -> Spec:
         """Return the chart."""
         names = {"category": self.category, "value": self.value, "low": self.low, "high": self.high}
         rows = frame(data, names | {"series": self.series, "panel": self.panel})
         if not self.series:
             rows["series"] = ""
         series = order_of(rows["series"])
-        rows["said"] = [self._said(row) for row in rows.to_dict(orient="records")]
-        place, hue = _categories(rows, width), colour(series, self.muted, width)
-        side = {"yOffset": alt.YOffset("series:N", sort=series)} if self.beside and len(series) > 1 else {}
-        values = alt.X("value:Q", axis=value_axis(self.title, width, share=self.share), title=self.title or "")
-        span = alt.Chart(rows.dropna(subset=["low", "high"])).mark_rule(strokeWidth=2.4, opacity=0.65, aria=False)
-        limits = span.encode(y=place, x=alt.X("low:Q", title=self.title or ""), x2="high:Q", color=hue, **side)
-        dots = alt.Chart(rows).mark_point(filled=True, size=75, opacity=1)
-        drawn = dots.encode(y=place, x=values, color=hue, description=alt.Description("said:N"), **side)
-        layers = [limits, drawn]
-        if self.reference is not None:
-            layers.insert(0, _reference(rows, self.reference))
-        each = 8 + 18 * len(series) if side else BAND
-        height = max(50, each * len(order_of(rows["category"])))
-        made = laid_out(layers, rows, width, height, self.across)
-        return made.resolve_scale(x="independent") if self.own_scale else made
+        rows["said"] = [self._said(row) for row in rows_of(rows)]
+        several = self.beside and len(series) > 1
+        side = {"yOffset": name_of("series", sort=series)} if several else {}
+        place = {"y": _categories(rows, width), "color": colour(series, self.muted, width)} | side
+        span = {"x": number_of("low", title=self.title), "x2": {"field": "high"}}
+        known = rows.dropna(subset=["low", "high"])
+        limits = layer("rule", known, place | span, strokeWidth=2.4, opacity=0.65, aria=False)
+        values = number_of("value", axis=value_axis(self.title, width, share=self.share), title=self.title)
+        dots = layer("point", rows, place | {"x": values} | said(), filled=True, size=75, opacity=1)
+        line = [] if self.reference is None else [_reference(rows, self.reference)]
+        height = max(50, (8 + 18 * len(series) if several else BAND) * len(order_of(rows["category"])))
+        own = ("x",) if self.own_scale else ()
+        return laid_out([*line, limits, dots], rows, width, height, self.across, independent=own)
 
-    def _said(self, row: dict[Hashable, Any]) -> str:
+    def _said(self, row: Spec) -> str:
         value, low, high = (float(str(row[name])) for name in ("value", "low", "high"))
         name = ", ".join(str(row[part]) for part in ("category", "series") if row.get(part))
         text = f"{name}: {_written(value, share=self.share)}"
@@ -159,13 +165,13 @@ class Intervals:
         return f"{text} ({_written(low, share=self.share)} to {_written(high, share=self.share)})"
 
 
-def _reference(rows: pd.DataFrame, at: float) -> alt.Chart:
+def _reference(rows: pd.DataFrame, at: float) -> Layer:
     """Line at a value, in every panel."""
     keys = ["panel"] if "panel" in rows else []
     lines = (rows[keys].drop_duplicates() if keys else pd.DataFrame({"one": [1.0]})).assign(reference=at)
-    rule = alt.Chart(lines).mark_rule(color=tone("soft"), strokeWidth=1.2, aria=False)
-    made: alt.Chart = rule.encode(x=alt.X("reference:Q", title=""))
-    return made
+    return layer(
+        "rule", lines, {"x": number_of("reference", title="")}, color=tone("soft"), strokeWidth=1.2, aria=False
+    )
 
 
 @dataclass(frozen=True)
@@ -184,28 +190,23 @@ class Tornado:
     high_title: str = "input high"
     title: str = ""
 
-    def draw(self, data: pd.DataFrame, width: int) -> alt.TopLevelMixin:
+    def draw(self, data: pd.DataFrame, width: int) -> Spec:
         """Return the chart."""
         rows = frame(data, {"category": self.category, "low": self.low, "high": self.high})
-        sides = (("low", self.low_title), ("high", self.high_title))
+        titles = [self.low_title, self.high_title]
+        sides = zip(("low", "high"), titles, strict=True)
         long = pd.concat([rows.assign(value=rows[n], series=t, base=self.base) for n, t in sides], ignore_index=True)
         long["said"] = [
-            f"{row['category']}, {row['series']}: {_written(row['value'], share=False)}"
-            for row in long.to_dict(orient="records")
+            f"{row['category']}, {row['series']}: {_written(row['value'], share=False)}" for row in rows_of(long)
         ]
         # Where both ends lie on one side of the base, one bar would hide part of the other.
         crossing = ((rows["low"] - self.base) * (rows["high"] - self.base) > 0).any()
-        side = {"yOffset": alt.YOffset("series:N", sort=[self.low_title, self.high_title])} if crossing else {}
-        bars = alt.Chart(long).mark_bar(height=9 if crossing else 16)
-        values = alt.X(
-            "value:Q", axis=value_axis(self.title, width), scale=alt.Scale(zero=False), title=self.title or ""
-        )
-        drawn = bars.encode(
-            y=_categories(rows, width),
-            x=values,
-            x2="base:Q",
-            **side,
-            color=colour([self.low_title, self.high_title], (), width),
-            description=alt.Description("said:N"),
-        )
-        return laid_out([drawn, _reference(rows, self.base)], rows, width, max(50, BAND * len(rows)), 1)
+        side = {"yOffset": name_of("series", sort=titles)} if crossing else {}
+        place = {
+            "y": _categories(rows, width),
+            "x": number_of("value", axis=value_axis(self.title, width), scale={"zero": False}, title=self.title),
+            "x2": {"field": "base"},
+            "color": colour(titles, (), width),
+        }
+        bars = layer("bar", long, place | side | said(), height=9 if crossing else 16)
+        return laid_out([bars, _reference(rows, self.base)], rows, width, max(50, BAND * len(rows)), 1)

@@ -2,29 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
 
-import altair as alt
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from portfolio.report.html.plots.common import colour, frame, laid_out, order_of, value_axis
+from portfolio.report.html.plots.common import (
+    Layer,
+    Spec,
+    colour,
+    frame,
+    laid_out,
+    layer,
+    name_of,
+    number_of,
+    order_of,
+    rows_of,
+    said,
+    value_axis,
+)
 from portfolio.report.html.theme import tone
 
 LABEL_PIXELS = 15
 """Least distance between two labels at the ends of lines."""
+READ = 60
+"""Points of a line of steps that say what they stand for, at most."""
 
 
 @dataclass(frozen=True)
 class Lines:
     """A line for each series, with a band from ``low`` to ``high`` where they are named.
 
-    ``x``, ``y``, ``series``, ``low``, ``high``, ``panel`` name columns; ``muted`` names series in grey; ``years``
-    writes x without separators; ``step`` draws steps without points, as of a distribution.
+    ``x``, ``y``, ``series``, ``low``, ``high``, ``panel`` name columns; ``muted`` names series in grey, ``dashed``
+    those drawn in dashes; ``years`` writes x without separators; ``step`` draws steps without points, as of a
+    distribution; ``own_scale`` gives each panel a scale of y of its own.
     """
 
     x: str
@@ -35,56 +48,77 @@ class Lines:
     panel: str = ""
     x_title: str = ""
     muted: tuple[str, ...] = ()
+    dashed: tuple[str, ...] = ()
     years: bool = True
     share: bool = False
     step: bool = False
+    own_scale: bool = False
     across: int = 2
     height: int = 260
 
-    def draw(self, data: pd.DataFrame, width: int) -> alt.TopLevelMixin:
+    def draw(self, data: pd.DataFrame, width: int) -> Spec:
         """Return the chart."""
         names = {"x": self.x, "y": self.y, "series": self.series, "low": self.low, "high": self.high}
         rows = frame(data, names | {"panel": self.panel})
+        rows["said"] = [self._said(row) for row in rows_of(rows)]
         series = order_of(rows["series"])
         direct = not self.panel and not self.step and len(series) > 1
-        ticks = {"format": "d", "tickMinStep": 1} if self.years else {"format": ",~f"}
-        axis = alt.Axis(title=self.x_title or None, tickCount=6, **ticks)
-        spread = alt.Scale(nice=not self.years, zero=not self.years)
-        x = alt.X("x:Q", axis=axis, scale=spread)
-        y = alt.Y("y:Q", axis=value_axis("", width, share=self.share), title="")
-        hue = colour(series, self.muted, width, legend=not direct)
-        base = alt.Chart(rows)
-        layers: list[alt.Chart] = []
+        hue = {"color": colour(series, self.muted, width, legend=not direct)}
+        axes = self._axes(width)
+        layers: list[Layer] = []
         if self.low:
-            band = base.mark_area(opacity=0.16, aria=False)
-            layers.append(band.encode(x=x, y=alt.Y("low:Q", title=""), y2="high:Q", color=hue))
-        line = base.mark_line(strokeWidth=2.2, interpolate="step-after" if self.step else "linear", aria=False)
-        layers.append(line.encode(x=x, y=y, color=hue))
-        dots = base.mark_point(filled=True, size=1 if self.step else 22, opacity=1)
-        layers.append(dots.encode(x=x, y=y, color=hue, description=alt.Description("said:N")))
-        rows["said"] = [self._said(row) for row in rows.to_dict(orient="records")]
+            ends = {"x": axes["x"], "y": number_of("low", title=""), "y2": {"field": "high"}}
+            layers.append(layer("area", rows.dropna(subset=["low", "high"]), ends | hue, opacity=0.16, aria=False))
+        turns = {"interpolate": "step-after"} if self.step else {}
+        dashes = {"strokeDash": self._dashes(series)} if self.dashed else {}
+        layers.append(layer("line", rows, axes | hue | dashes, strokeWidth=2.2, aria=False, **turns))
+        read = rows if not self.step else _thinned(rows)
+        size = 1 if self.step else 22
+        layers.append(layer("point", read, axes | hue | said(), filled=True, size=size, opacity=1))
         if direct:
             layers.append(self._labels(rows, hue))
-        return laid_out(layers, rows, width, self.height, self.across)
+        own = ("y",) if self.own_scale else ()
+        return laid_out(layers, rows, width, self.height, self.across, independent=own)
 
-    def _said(self, row: dict[Hashable, Any]) -> str:
+    def _axes(self, width: int) -> Spec:
+        ticks: Spec = {"format": "d", "tickMinStep": 1} if self.years else {"format": ",~f"}
+        axis = {"title": self.x_title or None, "tickCount": 4 if self.panel else 6, "labelLimit": 0} | ticks
+        spread = {"nice": not self.years, "zero": not self.years}
+        return {
+            "x": number_of("x", axis=axis, scale=spread),
+            "y": number_of("y", axis=value_axis("", width, share=self.share), title=""),
+        }
+
+    def _dashes(self, series: list[str]) -> Spec:
+        looks = [[5, 3] if name in self.dashed else [1, 0] for name in series]
+        return name_of("series", sort=series, scale={"domain": series, "range": looks}, legend=None)
+
+    def _said(self, row: Spec) -> str:
         x, y = float(str(row["x"])), float(str(row["y"]))
         at = f"{x:.0f}" if self.years else f"{x:,.4g}"
         text = f"{row['series']}, {at}: {_written(y, share=self.share)}"
-        if self.low:
-            low, high = (_written(float(str(row[name])), share=self.share) for name in ("low", "high"))
+        limits = [float(str(row[name])) for name in ("low", "high") if self.low]
+        if limits and not np.isnan(limits).any():
+            low, high = (_written(limit, share=self.share) for limit in limits)
             text += f" ({low} to {high})"
         return f"{row['panel']}, {text}" if self.panel else text
 
-    def _labels(self, rows: pd.DataFrame, hue: alt.Color) -> alt.Chart:
+    def _labels(self, rows: pd.DataFrame, hue: Spec) -> Layer:
         """Names of the series at the ends of their lines, moved apart where they would meet."""
         known = rows.dropna(subset=["y"])
         ends = known.loc[known.groupby("series", sort=False)["x"].idxmax()].copy()
         top = float(np.nanmax(rows[["y", *(["high"] if self.high else [])]].to_numpy(dtype=float)))
         ends["y"] = apart(ends["y"].to_numpy(dtype=float), LABEL_PIXELS * max(top, 1e-12) / self.height)
-        text = alt.Chart(ends).mark_text(align="left", dx=8, fontWeight="bold", aria=False)
-        made: alt.Chart = text.encode(x="x:Q", y="y:Q", text="series:N", color=hue)
-        return made
+        places = {"x": number_of("x"), "y": number_of("y"), "text": name_of("series")}
+        return layer("text", ends, places | hue, align="left", dx=8, fontWeight="bold", aria=False)
+
+
+def _thinned(rows: pd.DataFrame) -> pd.DataFrame:
+    """Some points of each series, the last among them."""
+    place, size = rows.groupby("series").cumcount(), rows.groupby("series")["x"].transform("size")
+    every = np.ceil(size / READ)
+    kept: pd.DataFrame = rows.loc[(place % every == 0) | (place == size - 1)]
+    return kept
 
 
 def _written(value: float, *, share: bool) -> str:
@@ -139,32 +173,30 @@ class Frontier:
     series: str = ""
     height: int = 320
 
-    def draw(self, data: pd.DataFrame, width: int) -> alt.TopLevelMixin:
+    def draw(self, data: pd.DataFrame, width: int) -> Spec:
         """Return the chart."""
         names = {"x": self.x, "y": self.y, "low": self.low, "high": self.high, "label": self.label}
         rows = frame(data, names | {"series": self.series})
         if not self.series:
             rows["series"] = ""
-        series = order_of(rows["series"])
         rows["order"] = np.arange(len(rows), dtype=float)
-        rows["said"] = [self._said(row) for row in rows.to_dict(orient="records")]
-        x = alt.X("x:Q", axis=value_axis(self.x_title, width), scale=alt.Scale(zero=False, nice=True))
-        y = alt.Y("y:Q", axis=value_axis("", width), title=self.y_title, scale=alt.Scale(zero=False, nice=True))
-        hue = colour(series, (), width)
-        base = alt.Chart(rows)
-        layers: list[alt.Chart] = []
+        rows["said"] = [self._said(row) for row in rows_of(rows)]
+        spread = {"zero": False, "nice": True}
+        x = number_of("x", axis=value_axis(self.x_title, width), scale=spread)
+        y = number_of("y", axis=value_axis("", width), title=self.y_title, scale=spread)
+        places, hue = {"x": x, "y": y}, {"color": colour(order_of(rows["series"]), (), width)}
+        layers: list[Layer] = []
         if self.low:
-            rule = base.mark_rule(strokeWidth=1.6, opacity=0.75, aria=False)
-            layers.append(rule.encode(x=x, y=alt.Y("low:Q", title=self.y_title), y2="high:Q", color=hue))
-        layers.append(base.mark_line(strokeWidth=1.6, aria=False).encode(x=x, y=y, color=hue, order="order:Q"))
-        dots = base.mark_point(filled=True, size=60, opacity=1)
-        layers.append(dots.encode(x=x, y=y, color=hue, description=alt.Description("said:N")))
+            ends = {"x": x, "y": number_of("low", title=self.y_title, scale=spread), "y2": {"field": "high"}}
+            layers.append(layer("rule", rows, ends | hue, strokeWidth=1.6, opacity=0.75, aria=False))
+        layers.append(layer("line", rows, places | hue | {"order": number_of("order")}, strokeWidth=1.6, aria=False))
+        layers.append(layer("point", rows, places | hue | said(), filled=True, size=60, opacity=1))
         if self.label:
-            text = base.mark_text(align="left", dx=8, dy=-9, fill=tone("ink"), aria=False)
-            layers.append(text.encode(x=x, y=y, text="label:N"))
+            looks = {"align": "left", "dx": 8, "dy": -9, "fill": tone("ink"), "aria": False}
+            layers.append(layer("text", rows, places | {"text": name_of("label")}, **looks))
         return laid_out(layers, rows, width, self.height, 1)
 
-    def _said(self, row: dict[Hashable, Any]) -> str:
+    def _said(self, row: Spec) -> str:
         name = " ".join(str(row[part]) for part in ("series", "label") if row.get(part))
         text = f"{row['x']:,.4g} {self.x_title}, {row['y']:,.4g} {self.y_title}"
         if self.low:

@@ -1,4 +1,5 @@
 // Says what a mark of a chart stands for: under the pointer, or by the arrow keys when a chart has the focus.
+// Sorts tables by a column, and shows the rows that hold a text.
 "use strict";
 (() => {
   const tip = document.getElementById("tip");
@@ -50,4 +51,62 @@
     });
   }
   addEventListener("scroll", hide, { passive: true });
+
+  const SORTED = 4; // rows from which a table can be sorted
+  const FILTERED = 12; // rows from which it can be searched
+
+  const worth = (row, column) => {
+    const cell = row.cells[column];
+    const exact = cell.querySelector("data");
+    return exact ? Number(exact.value) : cell.textContent.trim();
+  };
+
+  // Numbers by size, before words; what is empty comes last either way.
+  const order = (a, b, down) => {
+    if (a === "" || b === "") return (a === "") - (b === "");
+    const kind = (typeof a === "string") - (typeof b === "string");
+    const by = kind || (typeof a === "number" ? a - b : a.localeCompare(b, undefined, { numeric: true }));
+    return down ? -by : by;
+  };
+
+  const sortable = (table) => {
+    const heads = [...table.tHead.rows[0].cells];
+    heads.forEach((head, column) => {
+      const button = document.createElement("button");
+      button.type = "button";
+      button.append(...head.childNodes);
+      head.append(button);
+      button.addEventListener("click", () => {
+        const down = head.getAttribute("aria-sort") === "ascending";
+        heads.forEach((other) => other.removeAttribute("aria-sort"));
+        head.setAttribute("aria-sort", down ? "descending" : "ascending");
+        const body = table.tBodies[0];
+        const rows = [...body.rows].map((row) => [worth(row, column), row]);
+        body.append(...rows.sort((a, b) => order(a[0], b[0], down)).map((pair) => pair[1]));
+      });
+    });
+  };
+
+  const searchable = (table) => {
+    const label = document.createElement("label");
+    const input = document.createElement("input");
+    const found = document.createElement("span");
+    input.type = "search";
+    found.setAttribute("role", "status");
+    label.className = "find";
+    label.append("Rows with ", input, found);
+    table.closest(".scroll").before(label);
+    input.addEventListener("input", () => {
+      const wanted = input.value.trim().toLowerCase();
+      const rows = [...table.tBodies[0].rows];
+      rows.forEach((row) => (row.hidden = !row.textContent.toLowerCase().includes(wanted)));
+      found.textContent = wanted ? ` ${rows.filter((row) => !row.hidden).length} of ${rows.length}` : "";
+    });
+  };
+
+  for (const table of document.querySelectorAll("table")) {
+    const rows = table.tBodies[0] ? table.tBodies[0].rows.length : 0;
+    if (rows >= SORTED) sortable(table);
+    if (rows >= FILTERED) searchable(table);
+  }
 })();

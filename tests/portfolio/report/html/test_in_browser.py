@@ -152,6 +152,38 @@ class TestRun:
             page.keyboard.press("Enter")
             assert page.locator("#shortfall-places table").is_visible()
 
+    def test_tables_are_sorted_by_keyboard_and_searched(self, browser: Any, made: Made) -> None:
+        """Numbers by their exact values, both ways; a search leaves the rows that hold the text."""
+        with opened(browser, made.run) as page:
+            page.locator("#shortfall-years summary").click()
+            table = page.locator("#shortfall-years table")
+            head = table.locator("th", has_text="Mean, t")
+            place = head.evaluate("h => h.cellIndex")
+            shown = "t => [...t.tBodies[0].rows].filter(r => !r.hidden)"
+            column = f"{shown}.map(r => Number(r.cells[{place}].firstChild.value))"
+            values = table.evaluate(column)
+            head.locator("button").focus()
+            page.keyboard.press("Enter")
+            assert head.get_attribute("aria-sort") == "ascending"
+            assert table.evaluate(column) == sorted(values)
+            page.keyboard.press("Enter")
+            assert table.evaluate(column) == sorted(values, reverse=True)
+            assert len(set(values)) > 2
+            page.locator("#shortfall-years input[type=search]").fill("without the fund")
+            assert len(table.evaluate(column)) == len(values) / 2
+            assert page.locator("#shortfall-years .find [role=status]").text_content().split()[0] == str(
+                len(values) // 2
+            )
+
+    def test_bands_of_supply_are_drawn(self, browser: Any, made: Made) -> None:
+        with opened(browser, made.run) as page:
+            areas = page.locator("#supply .wide svg path[opacity='0.16']").count()
+            labels = page.locator("#supply .wide svg path[aria-label]").evaluate_all(
+                "all => all.map(mark => mark.getAttribute('aria-label'))"
+            )
+        assert areas >= 2
+        assert any(" (" in label and "without the fund" in label for label in labels)
+
     def test_pointer_reads_a_mark(self, browser: Any, made: Made) -> None:
         with opened(browser, made.run) as page:
             mark = page.locator("#shortfall-places .wide svg path[aria-label]").last
@@ -176,7 +208,7 @@ class TestRun:
     def test_evaluation_and_stress_beside_the_run_are_shown(self, browser: Any, made: Made) -> None:
         with opened(browser, made.run) as page:
             headings = page.locator("h2").all_text_contents()
-            first = page.locator(".facts").first.text_content()
+            first = page.locator("section").first.text_content()
         assert {"Out of sample", "Stress"} <= set(headings)
         assert "60 fresh scenarios" in first
 

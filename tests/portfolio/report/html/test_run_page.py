@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ import pytest
 
 from portfolio.report.html.beside import beside
 from portfolio.report.html.page import Chart, Facts, Notes, Page, Table
-from portfolio.report.html.run_data import RunFolder, charges, exposure, needed, offered
+from portfolio.report.html.run_data import RunFolder, charges, exposure, offered
 from portfolio.report.html.writing import tight
 from portfolio.report.pages import page_of
 from tests.portfolio.report.html.conftest import Made
@@ -28,6 +29,14 @@ def page(made: Made) -> Page:
     return page_of(made.run)
 
 
+@pytest.fixture(scope="module")
+def alone(made: Made, tmp_path_factory: pytest.TempPathFactory) -> Page:
+    """Page of the run with nothing beside it."""
+    folder = tmp_path_factory.mktemp("alone") / "run"
+    shutil.copytree(made.run, folder)
+    return page_of(folder)
+
+
 def chart(page: Page, name: str) -> Chart:
     return next(c for c in page.charts if c.name == name)
 
@@ -39,7 +48,8 @@ def blocks(page: Page, kind: type[Any]) -> list[Any]:
 class TestSupply:
     def test_need_by_hand(self, run: RunFolder) -> None:
         """Demand of the tiny case is constant: 700 t in the EU, 500 in Japan, of separated oxide; recovery is 0.9."""
-        need = needed(run).set_index(["world", "region", "stage", "year"])["need_t"]
+        own = run.balance.loc[run.balance["material"] == "all"]
+        need = own.set_index(["world", "region", "stage", "year"])["need_t"]
         assert need["without", "EU", "separation", 2027] == pytest.approx(700.0)
         assert need["with", "JP", "separation", 2030] == pytest.approx(500.0)
         supply = pd.read_csv(run_csv(run, "supply"))
@@ -62,6 +72,24 @@ class TestSupply:
             expected -= own.loc[own["kind"] == "sent", "mean_t"].sum()
             found = rows.loc[(rows["world"] == world) & (rows["stage"] == "separation"), "mean_t"].sum()
             assert found == pytest.approx(expected)
+
+    def test_sources_sum_to_the_balance(self, run: RunFolder) -> None:
+        """Who supplies what, source by source, is what a stage is supplied with."""
+        sums = offered(run).groupby(["world", "region", "stage", "material", "year"])["mean_t"].sum()
+        whole = run.balance.loc[run.balance["material"] != "all"]
+        for row in whole.itertuples():
+            key = (row.world, row.region, row.stage, row.material, row.year)
+            assert sums.get(key, 0.0) == pytest.approx(row.mean_t, abs=1e-6)
+        assert whole["mean_t"].max() > 100
+
+    def test_bands_are_quantiles_of_the_balance(self, run: RunFolder, page: Page) -> None:
+        data = chart(page, "supply").data
+        shown = data.loc[data["in"] != "need"].set_index(["world", "region", "stage", "year"])
+        whole = run.balance.loc[run.balance["material"] == "all"].set_index(["world", "region", "stage", "year"])
+        assert len(shown) > 10
+        for name in ("mean_t", "p05_t", "p95_t"):
+            assert shown[name].to_dict() == pytest.approx(whole.loc[shown.index, name].to_dict())
+        assert (shown["p95_t"] > shown["p05_t"] + 1).any()
 
     def test_exposure_sums_to_one(self, run: RunFolder) -> None:
         found = exposure(run)
@@ -107,15 +135,15 @@ class TestMoney:
 
 
 class TestShortfall:
-    def test_distribution_is_of_all_scenarios(self, made: Made, page: Page) -> None:
-        data = chart(page, "distribution").data
+    def test_distribution_is_of_all_scenarios(self, made: Made, alone: Page) -> None:
+        data = chart(alone, "distribution").data
         assert data.groupby("in")["share"].sum().tolist() == pytest.approx([1.0, 1.0])
         worst = pd.read_parquet(made.run / "scenarios.parquet")[["without_weighted", "with_weighted"]].to_numpy().max()
         assert data["to"].max() == pytest.approx(worst)
 
-    def test_curve_at_the_mean(self, made: Made, page: Page) -> None:
+    def test_curve_at_the_mean(self, made: Made, alone: Page) -> None:
         """The area under the curve is the mean."""
-        data, scenarios = chart(page, "exceedance").data, pd.read_parquet(made.run / "scenarios.parquet")
+        data, scenarios = chart(alone, "exceedance").data, pd.read_parquet(made.run / "scenarios.parquet")
         for world in ("without", "with"):
             own = data.loc[data["in"] == f"{world} the fund"]
             area = (own["weighted"].diff().iloc[1:] * own["above"].iloc[:-1].to_numpy()).sum()
@@ -132,18 +160,26 @@ class TestDecision:
         assert f"{row['low']:.0f} to {row['high']:.0f}" in fact.detail
         assert "out of sample" in fact.detail
 
-    def test_alone_the_figure_says_in_sample(self, made: Made, tmp_path: Path) -> None:
-        shutil.copytree(made.run, tmp_path / "run")
-        page = page_of(tmp_path / "run")
+    def test_alone_the_figure_says_in_sample(self, made: Made, alone: Page) -> None:
         said = json.loads((made.run / "run.json").read_text(encoding="utf-8"))["headline"]["shortfall"]
-        fact = blocks(page, Facts)[0].facts[0]
+        fact = blocks(alone, Facts)[0].facts[0]
         assert fact.value.startswith(f"{said['without']['tonnes_per_year']:.0f} → ")
         assert "in sample" in fact.detail
-        assert "Out of sample" not in [s.heading for s in page.sections]
+        assert "Out of sample" not in [s.heading for s in alone.sections]
 
     def test_caveats_come_with_the_decision(self, run: RunFolder, page: Page) -> None:
-        warning = next(b for b in page.sections[0].blocks if isinstance(b, Notes) and b.warning)
+        warning = next(b for b in page.sections[0].aside if isinstance(b, Notes) and b.warning)
         assert set(run.record["caveats"]) - set(warning.items) <= {c for c in run.record["caveats"] if "flatters" in c}
+
+    def test_answer_in_words(self, run: RunFolder, page: Page) -> None:
+        """How much is charged in the first window, for how many projects, as run.json and portfolio.csv have it."""
+        now = [u for u in run.headline["budget_use"] if u["window"] == run.case.windows[0]]
+        first = run.portfolio.loc[run.portfolio["advice"] == 1]
+        projects = first.loc[~first["kind"].isin(["stockpile", "overhead"]), "project"].nunique()
+        said = re.search(r"In 2027, charge USD ([\d.,]+) M to the budgets, for (\d+) project", page.sections[0].prose)
+        assert said is not None
+        assert float(said[1].replace(",", "")) == pytest.approx(sum(u["charge_usd_m"] for u in now), rel=1e-3)
+        assert int(said[2]) == projects
 
     def test_every_commitment_is_in_a_package(self, run: RunFolder, page: Page) -> None:
         tables = [b for b in page.sections[0].blocks if isinstance(b, Table)]

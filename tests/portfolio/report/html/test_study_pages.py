@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 import portfolio
-from portfolio.report.html.page import Chart, Facts, Notes, Page, Table
+from portfolio.report.html.page import Chart, Facts, Notes, Page, Table, signed
 from portfolio.report.html.tidy import MOST_ROWS, general, heading, shown
 from portfolio.report.pages import page_of
 from portfolio.report.study import Study, write_study
@@ -41,6 +41,8 @@ CHARTS = {
     "wait": {"values", "policies", "clusters"},
 }
 """Charts of every page."""
+ANSWERED = sorted(CHARTS.keys() - {"stability", "sampling", "compared_runs", "regret", "sweep_grid"})
+"""Pages that begin with the answer in words; the others have a note of it."""
 
 
 @pytest.fixture(scope="session")
@@ -194,6 +196,26 @@ class TestWhatPagesSay:
         for _, row in seen.iterrows():
             inside = ((z >= row["from"]) & (z < row["to"])).mean()
             assert row["share"] == pytest.approx(inside)
+
+    @pytest.mark.parametrize("kind", ANSWERED)
+    def test_begins_with_the_answer(self, studies: dict[str, Path], kind: str) -> None:
+        text = page_of(studies[kind]).sections[0].prose
+        assert text.endswith(".")
+        assert "nan" not in text
+
+    def test_answers_are_those_of_the_tables(self, studies: dict[str, Path]) -> None:
+        projects = pd.read_csv(studies["alternatives"] / "projects.csv")
+        said = page_of(studies["alternatives"]).sections[0].prose
+        for name, n in projects["support"].value_counts().items():
+            assert f"{n} {name}" in said
+        mixes = pd.read_csv(studies["compare"] / "mixes.csv")
+        best = mixes.loc[mixes["objective"].idxmin(), "mix"]
+        assert f", {best} has the least objective" in page_of(studies["compare"]).sections[0].prose
+        figures = pd.read_csv(studies["pressure"] / "figures.csv")
+        row = figures.loc[
+            (figures["what"] == "difference by pressure") & (figures["figure"] == "mean weighted shortfall")
+        ]
+        assert signed(float(row["estimate"].iloc[0])) in page_of(studies["pressure"]).sections[0].prose
 
 
 class TestGeneral:
