@@ -116,7 +116,7 @@ def _payments(found: Study) -> Table:
         ("line", "left"), ("years", "left"), ("whole horizon", "right"),
     )  # fmt: skip
     flows = found.tables["payments"]
-    cash = flows[~flows["line"].isin(["charge", "exposure", "payout_es95"])]
+    cash = flows[~flows["line"].isin(["charge", "exposure", "payout_es95", "balance"])]
     for (package, member, line), part in cash.groupby(["package", "member", "line"], sort=False):
         made.add_row(
             str(package), escape(str(member)), str(line), f"{part['year'].min()} to {part['year'].max()}",

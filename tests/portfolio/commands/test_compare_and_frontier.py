@@ -36,7 +36,7 @@ class TestCompare:
         assert [p.name for p in (home / "results").iterdir()] == ["tiny-compare"]
         assert found.stderr == ""
         assert max(map(len, found.stdout.splitlines())) <= 100
-        for words in ("2 instrument mixes", "only it can close", "worse", "INTEG", "Folder: results/tiny-compare"):
+        for words in ("2 instrument mixes", "only closes with it", "worse", "INTEG", "Folder: results/tiny-compare"):
             assert words in found.stdout
 
     def test_json_is_the_table(self, home: Path) -> None:

@@ -144,7 +144,7 @@ def _projects(found: StudyFolder, mixes: pd.DataFrame) -> tuple[Chart, ...]:
     chart = Chart(
         name="projects",
         title="Which projects each mix supports",
-        unit="●: in the portfolio found; ○: the mix has a way to finance it; *: of the mixes compared only this one "
+        unit="●: in the portfolio found; ○: the mix has a way to finance it; *: only this one of those compared "
         "has, and those that contain it",
         alt=f"Matrix of {rows['project'].nunique()} projects by {rows['mix'].nunique()} mixes. Supported by every mix: "
         f"{', '.join(whole.index[whole == rows['mix'].nunique()]) or 'none'}.",

@@ -90,9 +90,9 @@ def _offers(found: StudyFolder) -> tuple[Block, ...]:
     if rows.empty:
         return ()
     rows["label"] = [
-        f"{r['debt']}, {percent(r['share'])} for {r['term_y']:g} y at {number(r['strike_usd_kg'])}"
+        f"{percent(r['share'])}, {r['term_y']:g} y, {number(r['strike_usd_kg'])}, {r['debt']}"
         if r["share"] > 0
-        else f"{r['debt']}, no price protection"
+        else f"{percent(0.0)}, {r['debt']}"
         for r in rows.to_dict(orient="records")
     ]
     rows["sort"] = [
@@ -106,7 +106,7 @@ def _offers(found: StudyFolder) -> tuple[Block, ...]:
         name="offers",
         title="Offers at their least strike, and at that of least public money: how likely the plant stays alive",
         unit=f"Probability of being alive, with {found.interval}; line: what is asked, {percent(asked)}. Labels: "
-        "private debt, share of output and years under price protection, strike in USD/kg",
+        "share of output and years under price protection, strike in USD/kg, private debt",
         alt=f"Dots with intervals for {len(rows)} offers; {int(rows['works'].sum())} of them work.",
         data=rows,
         columns=(
