@@ -41,7 +41,7 @@ CHARTS = {
     "wait": {"values", "policies", "clusters"},
 }
 """Charts of every page."""
-ANSWERED = sorted(CHARTS.keys() - {"stability", "sampling", "compared_runs", "regret", "sweep_grid"})
+ANSWERED = sorted(CHARTS.keys() - {"compared_runs", "regret"})
 """Pages that begin with the answer in words; the others have a note of it."""
 
 
