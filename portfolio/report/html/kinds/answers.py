@@ -11,7 +11,6 @@ from typing import Any
 
 import pandas as pd
 
-from portfolio.report.html.page import signed
 from portfolio.report.html.tidy import StudyFolder, text_of
 from portfolio.report.words import count, number, percent
 
@@ -133,24 +132,6 @@ def _frequency(found: StudyFolder) -> str:
     return f"{count(ever, 'project')} of {len(rows)} are chosen in some of {samples} samples, {len(always)} in all."
 
 
-def _alliance(found: StudyFolder) -> str:
-    rows = found.tables["members"]
-    rows = rows.loc[rows["figure"] == "own_shortfall_tpy"]
-    if "interest" in rows and (rows["interest"] == "own").any():
-        rows = rows.loc[rows["interest"] == "own"]
-    said = [
-        f"{r['member']} {signed(r['difference'])} t/y{_span(r['low'], r['high'], signed)}"
-        for r in rows.to_dict(orient="records")
-    ]
-    return f"Shortfall at home with the joint fund less that with a fund alone: {'; '.join(said)}." if said else ""
-
-
-def _wait(found: StudyFolder) -> str:
-    rows = found.tables["differences"].to_dict(orient="records")
-    said = [f"{r['value_of']} {signed(r['fresh'])}{_span(r['low'], r['high'], signed)}" for r in rows]
-    return f"Objective removed on fresh scenarios by {'; '.join(said)}." if said else ""
-
-
 def _termsheet(found: StudyFolder) -> str:
     best = found.record["recommended"]
     if best is None:
@@ -169,7 +150,6 @@ def _termsheet(found: StudyFolder) -> str:
 
 
 ANSWERS: dict[str, Callable[[StudyFolder], str]] = {
-    "alliance": _alliance,
     "alternatives": _alternatives,
     "compare": _compare,
     "explain": _explain,
@@ -177,6 +157,5 @@ ANSWERS: dict[str, Callable[[StudyFolder], str]] = {
     "frontier": _frontier,
     "sweep": _sweep,
     "termsheet": _termsheet,
-    "wait": _wait,
 }
 """Function that answers a kind of study."""
