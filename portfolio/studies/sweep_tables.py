@@ -14,6 +14,7 @@ from portfolio.engine.protocol import Status
 from portfolio.evaluation.intervals import Interval
 from portfolio.finance.types import CONVENTIONS
 from portfolio.report.study import Study
+from portfolio.report.words import number, percent
 from portfolio.studies.designs import Design, Row
 from portfolio.studies.differences import interval
 from portfolio.studies.indices import Index
@@ -285,8 +286,8 @@ def _caveats(found: Found) -> Iterator[str]:
     objectives = [t.answer.objective for t in solved]
     spread = max(objectives, default=0.0) - min(objectives, default=0.0)
     yield (
-        f"Each search stopped within a gap of {100 * open_:.2g} %: up to {slack:,.3g} of its objective, where points "
-        f"differ by up to {spread:,.3g}. Portfolios, and what follows from them, may differ by that alone."
+        f"Each search stopped within a gap of {percent(open_)}: up to {number(slack)} of its objective, where points "
+        f"differ by up to {number(spread)}. Portfolios, and what follows from them, may differ by that alone."
     )
     ties = sum(s.tie for s in found.switches)
     if ties:

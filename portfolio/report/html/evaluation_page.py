@@ -32,7 +32,9 @@ def evaluation_page(folder: Path) -> Page:
         f"The portfolio on {count(record['scenarios'], 'fresh scenario')} (seed {record['seed']}); it was chosen on "
         f"{count(sample['scenarios'], 'other')} (seed {sample['seed']})."
     )
-    first = Section("What the portfolio is worth", (*fresh_blocks(folder), *_figures(folder, record["level"])))
+    blocks = (*fresh_blocks(folder), *_figures(folder, record["level"]))
+    figures = FreshFigures(read_table(folder / "figures.csv"), float(record["level"]))
+    first = Section("What the portfolio is worth", blocks, _answer(figures))
     return study_page(record, "Evaluation", about, (first, _places(folder, record)))
 
 
@@ -49,6 +51,16 @@ def fresh_blocks(folder: Path) -> tuple[Block, ...]:
         distribution(scenarios, sample).renamed("fresh-distribution"),
         curve(scenarios, sample).renamed("fresh-exceedance"),
     )
+
+
+def _answer(fresh: FreshFigures) -> str:
+    """Mean shortfall in both worlds, in words."""
+    said = [
+        f"{number(row['estimate'])} t/y {world} the fund ({number(row['low'])} to {number(row['high'])})"
+        for world in (WITH, WITHOUT)
+        for row in [fresh.row("tonnes_per_year", world)]
+    ]
+    return f"On {fresh.scenarios} mean shortfall is {said[0]}, {said[1]}; {fresh.interval}s."
 
 
 def _facts(fresh: FreshFigures) -> Facts:

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import norm
 
-from portfolio.report.html.page import Chart, Column, Fact, Facts, Notes, Page, Section, Table, signed, year
+from portfolio.report.html.page import Chart, Column, Fact, Facts, Page, Section, Table, signed, year
 from portfolio.report.html.plots import Histogram, Intervals
 from portfolio.report.html.run_data import read_table
 from portfolio.report.html.study import caveats, read_record, study_page
@@ -31,9 +31,9 @@ def sampling_page(folder: Path) -> Page:
     rows["row"] = [f"{d} {e}, {q}" for d, e, q in zip(rows["driver"], rows["entity"], rows["quantity"], strict=True)]
     about = f"{count(record['scenarios'], 'scenario')} by {record['design'].replace('_', ' ')} (seed {record['seed']})."
     judged = rows.loc[rows["flag"] != FEW]
-    verdict = Notes("Does the sample follow the case", (str(record["verdict"]),))
     charts = (_distances(judged, float(record["z_limit"])),) if len(judged) else ()
-    first = Section("Is the sampler true", (_facts(record, rows, judged), verdict, *charts, *caveats(record)))
+    found = (_facts(record, rows, judged), *charts, *caveats(record))
+    first = Section("Is the sampler true", found, str(record["verdict"]))
     designs = Section("What designs save", _ratios(folder))
     return study_page(record, "Check of the sampler", about, (first, designs, _rows(rows, judged)))
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from portfolio.report.html.page import Chart, Column, Fact, Facts, Notes, Page, Section, Table, signed, year
+from portfolio.report.html.page import Block, Chart, Column, Fact, Facts, Page, Section, Table, signed, year
 from portfolio.report.html.plots import Change, Intervals, Matrix
 from portfolio.report.html.run_data import read_table
 from portfolio.report.html.study import caveats, read_record, study_page
@@ -25,9 +25,8 @@ def stability_page(folder: Path) -> Page:
         f"{count(record['samples'], 'sample')} of each size solved, all portfolios on the same "
         f"{count(fresh['scenarios'], 'fresh scenario')} (seed {fresh['seed']})."
     )
-    verdict = Notes("Which size is enough", (str(record["verdict"]),))
-    first = Section("Is the sample large enough", (_facts(record, sizes), verdict, _worse(rows, record),
-                                                   *caveats(record)))  # fmt: skip
+    found: tuple[Block, ...] = (_facts(record, sizes), _worse(rows, record), *caveats(record))
+    first = Section("Is the sample large enough", found, str(record["verdict"]))
     claims = Section("What a run claims, and what holds", (_claims(rows), _sizes(sizes)))
     chosen = Section("Which projects depend on the sample", _projects(folder))
     return study_page(record, "Stability", about, (first, claims, chosen))

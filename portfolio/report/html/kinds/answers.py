@@ -11,7 +11,7 @@ from typing import Any
 
 import pandas as pd
 
-from portfolio.report.html.page import signed
+from portfolio.report.html.kinds.sweep import OUTPUTS
 from portfolio.report.html.tidy import StudyFolder, text_of
 from portfolio.report.words import count, number, percent
 
@@ -77,36 +77,44 @@ def _frontier(found: StudyFolder) -> str:
     )
 
 
+def _output(name: str) -> str:
+    """An output within a sentence."""
+    words = OUTPUTS.get(name, name)
+    return words if words.startswith("CVaR") else f"{words[:1].lower()}{words[1:]}"
+
+
 def _sweep(found: StudyFolder) -> str:
     if found.has("tornado", "number", "end", "output", "at_base", "at_value", "told"):
         rows = found.tables["tornado"]
-        rows = rows.loc[(rows["output"] == rows["output"].iloc[0]) & (rows["told"] == 1)]
+        output = str(rows["output"].iloc[0])
+        rows = rows.loc[(rows["output"] == output) & (rows["told"] == 1)]
         if rows.empty:
-            return "No number moves the first result by more than sampling and the gaps of the searches explain."
+            return f"Sampling and the gaps of the searches could explain every change of {_output(output)}."
         swing = (rows["at_value"] - rows["at_base"]).abs()
         most = rows.assign(swing=swing).nlargest(1, "swing").iloc[0]
         return (
             f"Of the changes told from the case, that by {most['number']} = {most['value']:g} is estimated largest: "
-            f"the first result goes from {number(most['at_base'])} to {number(most['at_value'])}."
+            f"{_output(output)} goes from {number(most['at_base'])} to {number(most['at_value'])}."
         )
     if found.has("indices", "output", "number", "index", "estimate", "low", "high"):
         rows = found.tables["indices"]
-        rows = rows.loc[(rows["output"] == rows["output"].iloc[0]) & rows["index"].isin(["total", "ST"])]
+        output = str(rows["output"].iloc[0])
+        rows = rows.loc[(rows["output"] == output) & (rows["index"] == "total")]
         rows = rows.loc[rows["low"] > 0]
         if rows.empty:
-            return "No total index of the first result is told from 0: more points are needed."
+            return f"No total index of {_output(output)} is told from 0: more points are needed."
         most = rows.nlargest(1, "estimate").iloc[0]
         return (
             f"Of the total indices told from 0, that of {most['number']} is estimated largest: it has part in "
-            f"{percent(most['estimate'])} of the variance of the first result"
+            f"{percent(most['estimate'])} of the variance of {_output(output)}"
             f"{_span(most['low'], most['high'], percent)}."
         )
     along = next((s for s in found.record["spread"] if s["least"] is not None and s["base"] is not None), None)
     if along is None:
         return ""
     return (
-        f"Over the cases solved the first result lies between {number(along['least'])} and {number(along['most'])}; it "
-        f"is {number(along['base'])} in the case as it is."
+        f"Over the cases solved {_output(str(along['output']))} lies between {number(along['least'])} and "
+        f"{number(along['most'])}; it is {number(along['base'])} in the case as it is."
     )
 
 
@@ -133,24 +141,6 @@ def _frequency(found: StudyFolder) -> str:
     return f"{count(ever, 'project')} of {len(rows)} are chosen in some of {samples} samples, {len(always)} in all."
 
 
-def _alliance(found: StudyFolder) -> str:
-    rows = found.tables["members"]
-    rows = rows.loc[rows["figure"] == "own_shortfall_tpy"]
-    if "interest" in rows and (rows["interest"] == "own").any():
-        rows = rows.loc[rows["interest"] == "own"]
-    said = [
-        f"{r['member']} {signed(r['difference'])} t/y{_span(r['low'], r['high'], signed)}"
-        for r in rows.to_dict(orient="records")
-    ]
-    return f"Shortfall at home with the joint fund less that with a fund alone: {'; '.join(said)}." if said else ""
-
-
-def _wait(found: StudyFolder) -> str:
-    rows = found.tables["differences"].to_dict(orient="records")
-    said = [f"{r['value_of']} {signed(r['fresh'])}{_span(r['low'], r['high'], signed)}" for r in rows]
-    return f"Objective removed on fresh scenarios by {'; '.join(said)}." if said else ""
-
-
 def _termsheet(found: StudyFolder) -> str:
     best = found.record["recommended"]
     if best is None:
@@ -169,7 +159,6 @@ def _termsheet(found: StudyFolder) -> str:
 
 
 ANSWERS: dict[str, Callable[[StudyFolder], str]] = {
-    "alliance": _alliance,
     "alternatives": _alternatives,
     "compare": _compare,
     "explain": _explain,
@@ -177,6 +166,5 @@ ANSWERS: dict[str, Callable[[StudyFolder], str]] = {
     "frontier": _frontier,
     "sweep": _sweep,
     "termsheet": _termsheet,
-    "wait": _wait,
 }
 """Function that answers a kind of study."""

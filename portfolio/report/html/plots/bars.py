@@ -64,7 +64,8 @@ class Stacked:
         # A part of nothing is no mark, yet its category keeps its place and its series its colour.
         drawn = rows.loc[(rows["value"] != 0) | ~rows.duplicated(["category", *_panel(rows)])]
         looks = {"stroke": tone("ground"), "strokeWidth": 0.4 if self.upright else 1}
-        parts = {"color": colour(series, self.muted, width), "order": number_of("rank")}
+        beside = [] if self.upright else order_of(rows["category"])
+        parts = {"color": colour(series, self.muted, width, labels=beside), "order": number_of("rank")}
         layers = [layer("bar", drawn, self._places(rows, width) | parts | said(), **looks)]
         layers += self._marks(rows)
         if self.totals and not self.upright and not self.mark:

@@ -21,6 +21,8 @@ GAP = 26
 """Pixels between panels."""
 LETTER = 6.2
 """Width of a letter of a label in pixels, about."""
+KEY = 34
+"""Pixels that the mark of a name in a legend and the space after it take."""
 LEGEND = 42
 """Letters of a name in a legend, at most."""
 
@@ -85,9 +87,14 @@ def category_labels(width: int, names: Sequence[str]) -> Spec:
     return shortened(next(apart, third))
 
 
-def colour(series: list[str], muted: tuple[str, ...], width: int, *, legend: bool = True) -> Spec:
-    """Return the colour by series, with a legend above where there is more than one."""
-    shown = {"columns": 2 if width < NARROW else 5} | shortened(LEGEND)
+def colour(
+    series: list[str], muted: tuple[str, ...], width: int, *, legend: bool = True, labels: Sequence[str] = ()
+) -> Spec:
+    """Return the colour by series, with a legend above where there is more than one; ``labels`` stand beside it."""
+    beside = min(max(map(len, labels), default=0), int(0.4 * width / LETTER)) * LETTER
+    each = min(max(map(len, series), default=0), LEGEND) * LETTER + KEY
+    fitting = int((width - max(beside, AXIS)) // each)
+    shown = {"columns": max(1, min(fitting, 2 if width < NARROW else 5))} | shortened(LEGEND)
     return name_of(
         "series",
         title="",

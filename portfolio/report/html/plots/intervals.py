@@ -145,7 +145,7 @@ class Intervals:
         rows["said"] = [self._said(row) for row in rows_of(rows)]
         several = self.beside and len(series) > 1
         side = {"yOffset": name_of("series", sort=series)} if several else {}
-        place = {"y": _categories(rows, width), "color": colour(series, self.muted, width)} | side
+        place = {"y": _categories(rows, width), "color": self._hue(rows, series, width)} | side
         span = {"x": number_of("low", title=self.title), "x2": {"field": "high"}}
         known = rows.dropna(subset=["low", "high"])
         limits = layer("rule", known, place | span, strokeWidth=2.4, opacity=0.65, aria=False)
@@ -155,6 +155,9 @@ class Intervals:
         height = max(50, (8 + 18 * len(series) if several else BAND) * len(order_of(rows["category"])))
         own = ("x",) if self.own_scale else ()
         return laid_out([*line, limits, dots], rows, width, height, self.across, independent=own)
+
+    def _hue(self, rows: pd.DataFrame, series: list[str], width: int) -> Spec:
+        return colour(series, self.muted, width, labels=order_of(rows["category"]))
 
     def _said(self, row: Spec) -> str:
         value, low, high = (float(str(row[name])) for name in ("value", "low", "high"))
@@ -206,7 +209,7 @@ class Tornado:
             "y": _categories(rows, width),
             "x": number_of("value", axis=value_axis(self.title, width), scale={"zero": False}, title=self.title),
             "x2": {"field": "base"},
-            "color": colour(titles, (), width),
+            "color": colour(titles, (), width, labels=order_of(rows["category"])),
         }
         bars = layer("bar", long, place | side | said(), height=9 if crossing else 16)
         return laid_out([bars, _reference(rows, self.base)], rows, width, max(50, BAND * len(rows)), 1)

@@ -63,7 +63,10 @@ class Lines:
         rows["said"] = [self._said(row) for row in rows_of(rows)]
         series = order_of(rows["series"])
         direct = not self.panel and not self.step and len(series) > 1
-        hue = {"color": colour(series, self.muted, width, legend=not direct)}
+        shade = colour(series, self.muted, width, legend=not direct)
+        if shade["legend"]:
+            shade["legend"] |= {"symbolType": "stroke", "symbolSize": 300, "symbolStrokeWidth": 2.4}
+        hue = {"color": shade}
         axes = self._axes(width)
         layers: list[Layer] = []
         if self.low:

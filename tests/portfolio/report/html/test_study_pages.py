@@ -41,8 +41,8 @@ CHARTS = {
     "wait": {"values", "policies", "clusters"},
 }
 """Charts of every page."""
-ANSWERED = sorted(CHARTS.keys() - {"stability", "sampling", "compared_runs", "regret", "sweep_grid"})
-"""Pages that begin with the answer in words; the others have a note of it."""
+ANSWERED = sorted(CHARTS.keys() - {"alliance", "compared_runs", "regret", "wait"})
+"""Pages that begin with the answer in a sentence; the others have a note or figures of it."""
 
 
 @pytest.fixture(scope="session")
