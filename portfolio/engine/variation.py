@@ -43,8 +43,8 @@ class Changes:
         Weights of the objective, level of its CVaR.
     rows : tuple of Row
         Rules on which projects are supported together, besides those of the model; only the decomposition knows them.
-    without : str, optional
-        One of :data:`portfolio.assemble.rules.RULES`, which then has no force.
+    without : tuple of str
+        Rules of :data:`portfolio.assemble.rules.RULES`, which then have no force.
     outside : frozenset
         Members that commit nothing (8b): their budgets are nothing, and instruments' fixed costs are borne by the
         others, as in a case without their budgets.
@@ -73,13 +73,14 @@ class Changes:
     max_country_share: float | None = None
     share_bounds: Mapping[str, tuple[float, float]] | None = None
     rows: tuple[Row, ...] = ()
-    without: str | None = None
+    without: tuple[str, ...] = ()
 
     def of(self, instance: Instance) -> Instance:
         """Return the instance changed."""
         apart = ("must", "never", "rows", "without", "outside")
         given = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in apart}
-        instance = instance if self.without is None else without_rule(instance, self.without)
+        for rule in self.without:
+            instance = without_rule(instance, rule)
         return replace(
             _without(instance, self.outside),
             must=instance.must | self.must,
