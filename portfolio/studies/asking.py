@@ -48,6 +48,10 @@ class Patience:
         """Whether the time is over."""
         return self.whole_s is not None and self.used_s >= self.whole_s
 
+    def past(self, share: float) -> bool:
+        """Whether a share of the time is over."""
+        return self.whole_s is not None and self.used_s >= share * self.whole_s
+
     def part(self, share: float) -> float | None:
         """Seconds of a search that may take a share of the whole."""
         return None if self.whole_s is None else share * self.whole_s
@@ -95,6 +99,14 @@ class Asker:
             few = points[begin : begin + self.jobs]
             found += [_nothing(p) for p in few] if self.patience.over else self._solved(saying, few)[1:]
         return found
+
+    def solved(self, saying: str, point: Point) -> Answer:
+        """Answer of a point that is asked whatever the time: what was found before is improved and measured."""
+        return self._solved(saying, [point])[1]
+
+    def within(self, most: float) -> list[Answer]:
+        """Portfolios found so far with an objective of at most ``most``."""
+        return [a for a in self.asked.values() if a.decision is not None and a.objective <= most]
 
     def elsewhere(self, teacher: Point) -> Asker:
         """Ask of another case, out of the same time."""
