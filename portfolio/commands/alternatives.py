@@ -55,8 +55,8 @@ def alternatives(ctx: click.Context, /, run: Path, out: Path | None, as_json: bo
     Portfolios are shown that share as few projects as possible with those before them. RUN is read, never changed.
     Exit code 3: for some projects the time was over before it was decided.
 
-    --time-limit is for all searches together: a quarter of it at most for the best portfolio, about half for the
-    alternatives, the rest for questions about projects, each asked up to three times with more time.
+    --time-limit is for all searches together: a quarter of it at most for the best portfolio; then every project is
+    asked about, alternatives are looked for, and what is still open is asked again with more time.
 
     Finished work is kept in OUT.pieces until all is done; after Ctrl-C or a crash the same command goes on.
     """

@@ -58,7 +58,7 @@ def explain(
 
     --time-limit is for all searches together: a quarter of it at most for each of the two best portfolios, a sixteenth
     for each question about rules and numbers, which are asked in that order. What it leaves open is called open. With
-    --frequency it is for each sample.
+    --frequency it is for each sample, 60 if nothing is said. Exit code 3: something was not asked in time.
 
     Finished work is kept in OUT.pieces until all is done; after Ctrl-C or a crash the same command goes on.
     """

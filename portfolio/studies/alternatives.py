@@ -19,7 +19,7 @@ from portfolio.report.saved import SavedRun
 from portfolio.report.steps import Clock, StepCall
 from portfolio.report.study import Study
 from portfolio.studies.alternatives_tables import Alternative, Found, study_of
-from portfolio.studies.asking import MAIN, PATIENCE_S, Asker, Patience, terms_of
+from portfolio.studies.asking import MAIN, PATIENCE_S, Asker, Patience, nothing, terms_of
 from portfolio.studies.differing import Jump, Shared, SharedMoney, SharedProjects, jump
 from portfolio.studies.points import FRESH, Answer, Point
 from portfolio.studies.running import Desk, case_of
@@ -33,8 +33,8 @@ SAME = 1e-5
 """Relative difference at which an objective measured again contradicts the search."""
 PART = 0.1
 """Part of the slack to which portfolios are solved where no gap is given."""
-JUMPING = 0.6
-"""Part of the whole time after which no more alternatives are looked for: questions about projects need the rest."""
+JUMPING = 0.8
+"""Part of the whole time after which alternatives are taken from the portfolios found: questions left need the rest."""
 
 
 def alternatives(
@@ -74,8 +74,8 @@ def alternatives(
         Gap of the search for the best portfolio and for that of a set of projects; a tenth of ``within`` by default.
     time_limit : float, optional
         Seconds of all searches together, no limit where None: at most a quarter of it for the best portfolio, a
-        sixteenth for each question about alternatives; no alternative is begun after 60 % of it. Questions about
-        projects (is there a portfolio within the slack with it, without it?) have the rest. They end when they are
+        sixteenth for each question about alternatives. Questions about projects (is there a portfolio within the slack
+        with it, without it?) have little time at first and all that is left in the end. They end when they are
         decided; what is not decided in time is called undecided.
     fresh : int
         Fresh scenarios on which alternatives are compared with the best; 0 for none.
@@ -113,8 +113,10 @@ def alternatives(
     best = work.best()
     most, floor = best.objective + within * abs(best.objective), min(max(best.bound, work.floor), best.objective)
     work.tell(best, floor, most)
+    inquiry = Inquiry(work.asker, work.projects, best, most, floor)
+    inquiry.first()
     found = work.differing(best, most, count)
-    verdicts = Inquiry(work.asker, work.projects, best, most, floor).verdicts()
+    verdicts = inquiry.verdicts()
     found = replace(found, run=saved.name, within=within, differ=differ, most=most, floor=floor, verdicts=verdicts)
     work.verify([*(a.answer for a in found.alternatives), *work.asker.within(most)])
     return desk.finish(lambda: study_of(found, prepared(case).assembly, terms))
@@ -169,19 +171,23 @@ class _Work:
         """The best portfolio and those that differ most from the ones before, as long as there is time."""
         held = [Alternative(1, best, 0.0, 0.0)]
         exhausted = False
-        while len(held) < count and not exhausted and not self.asker.patience.past(JUMPING):
+        while len(held) < count and not exhausted:
             number = len(held) + 1
             shared = self._shared([a.answer for a in held])
             saying = f"alternative {number} of {count}"
             leap = jump(
                 self.asker.teacher, number, shared, self.asker.within(most), most,
-                lambda point, saying=saying: self.asker.ask(saying, point),  # type: ignore[misc]
+                lambda point, saying=saying: self._unless_late(saying, point),  # type: ignore[misc]
             )  # fmt: skip
             exhausted = leap.exhausted
             if leap.answer is None:
                 break
             held.append(Alternative(number, self._cheapest(leap, shared, number, most), leap.reuse, leap.least))
         return Found(tuple(held), exhausted)
+
+    def _unless_late(self, saying: str, point: Point) -> Answer:
+        """Answer of a question about alternatives; nothing is known of it after their part of the time."""
+        return nothing(point) if self.asker.patience.past(JUMPING) else self.asker.ask(saying, point)
 
     def _shared(self, before: Sequence[Answer]) -> Shared:
         if self.differ == "money":

@@ -97,7 +97,7 @@ class Asker:
         found: list[Answer] = []
         for begin in range(0, len(points), self.jobs):
             few = points[begin : begin + self.jobs]
-            found += [_nothing(p) for p in few] if self.patience.over else self._solved(saying, few)[1:]
+            found += [nothing(p) for p in few] if self.patience.over else self._solved(saying, few)[1:]
         return found
 
     def solved(self, saying: str, point: Point) -> Answer:
@@ -124,7 +124,7 @@ class Asker:
         return answers
 
 
-def _nothing(point: Point) -> Answer:
+def nothing(point: Point) -> Answer:
     """What is known of a question that was not asked."""
     return Answer(point.name, Status.TIME_LIMIT, np.inf, 0.0, None, reasons=(NOT_ASKED,))
 

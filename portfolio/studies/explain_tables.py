@@ -13,8 +13,8 @@ from portfolio.evaluation.intervals import Interval
 from portfolio.report.study import Study
 from portfolio.report.tables import portfolio_table
 from portfolio.studies.differences import Weights, interval, paid
-from portfolio.studies.lifting import Lifted
-from portfolio.studies.moving import Moved
+from portfolio.studies.lifting import NEVER_ASKED, Lifted
+from portfolio.studies.moving import NOT_TRIED, Moved
 from portfolio.studies.moving_tables import MOVES, TRIES, move_rows, try_rows
 from portfolio.studies.points import Terms
 from portfolio.studies.support import bound_of
@@ -65,7 +65,8 @@ def study_of(found: Explained, assembly: Assembly, terms: Terms) -> Study:
         "scenarios": assembly.case.settings.sampling.scenarios,
         "level": terms.level,
     }
-    return Study("explain", title.title or title.name, tables, figures, _caveats(found))
+    late = any(r.words == NEVER_ASKED for r in found.rules) or any(m.note == NOT_TRIED for m in found.moves)
+    return Study("explain", title.title or title.name, tables, figures, _caveats(found), 3 if late else 0)
 
 
 def _reasons(found: Explained, assembly: Assembly) -> list[dict[str, str]]:

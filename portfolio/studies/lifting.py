@@ -21,13 +21,13 @@ from portfolio.engine.variation import Changes, Variation
 from portfolio.studies.asking import Asker, unasked
 from portfolio.studies.points import Answer, Point
 from portfolio.studies.support import bound_of
-from portfolio.studies.worlds import WORDS, Pair, small
+from portfolio.studies.worlds import Pair, small
 
 BUDGETS = "the budgets (7)"
 """The rule that is never taken out together with others: without it nearly everything is let in."""
-NO_FORCE = "it has no force in this case: the programme without it is the same"
+NO_FORCE = "it has no force in this case"
 NEVER_ASKED = "open: the time was over before it was asked"
-STAYS = {True: "lets it in, proven", False: "stays out, proven", None: "open in the time given"}
+STAYS = {True: "lets it in, proven", False: "stays out, proven", None: "open"}
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ class Lifting:
         return not alike(self.variation.arrays, self.variation.changed(Changes(without=(rule,))).arrays)
 
     def _idle(self, rule: str) -> Lifted:
-        return Lifted(rule, self.pair.low, self.pair.high, self.pair.proven, f"{WORDS[self.pair.proven]}; {NO_FORCE}")
+        return Lifted(rule, self.pair.low, self.pair.high, self.pair.proven, f"{STAYS[self.pair.proven]}: {NO_FORCE}")
 
     def _together(self, rules: Sequence[str]) -> dict[str, Lifted]:
         """Rules that are proven not to let it in by one question; nothing where that is not proven of all.
@@ -93,7 +93,7 @@ class Lifting:
         if bound_of(asked) <= self.goal:
             return {}
         high = self.pair.without_it.objective - bound_of(asked)
-        words = f"{STAYS[False]}: not even with the {len(rules)} rules but the budgets taken out together"
+        words = f"{STAYS[False]}: not even without {len(rules)} rules together"
         return {rule: Lifted(rule, -np.inf, high, False, words) for rule in rules}
 
     def _alone(self, rule: str, saying: str) -> Lifted:

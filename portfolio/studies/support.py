@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 IN, OUT = "in", "out"
 SWEEPS = (1 / 40, 1 / 12, 1 / 4)
 """Parts of the whole time that a question may take when it is asked for the first, second and third time."""
+FIRST = 0.5
+"""Part of the whole time after which no question is asked for the first time before alternatives are looked for."""
 ROUND = 2
 """Questions asked before it is looked what their portfolios say of other projects; the same for any number of jobs."""
 
@@ -79,16 +81,20 @@ class Inquiry:
     floor: float
     proven: dict[tuple[str, str], float] = field(default_factory=dict)
 
+    def first(self) -> None:
+        """Ask for the first time, for a part of the whole time."""
+        self._sweep(0, FIRST)
+
     def verdicts(self) -> tuple[Verdict, ...]:
-        """Ask as long as there is time, and say what is known of every project then."""
-        sweeps = SWEEPS if self.asker.patience.whole_s is not None else (1.0,)
-        for number, share in enumerate(sweeps):
-            self._sweep(number, self.asker.patience.part(share))
+        """Ask again as long as there is time, and say what is known of every project then."""
+        for number in range(1, len(SWEEPS)):
+            self._sweep(number, 1.0)
         return tuple(self._verdict(p) for p in self.projects)
 
-    def _sweep(self, number: int, seconds: float | None) -> None:
+    def _sweep(self, number: int, until: float) -> None:
+        seconds = self.asker.patience.part(SWEEPS[number])
         order = sorted(self._open(), key=lambda q: -self.proven.get(q, self.floor))
-        while order and not self.asker.patience.over:
+        while order and not self.asker.patience.past(until):
             few, order = order[:ROUND], order[ROUND:]
             points = [self._point(way, p, number, seconds) for way, p in few]
             saying = f"questions about projects: {len(self._open())} open"

@@ -160,7 +160,9 @@ def test_portfolios_found_answer_for_all_projects() -> None:
     best = answer("best", objective=100.0, bound=99.0)
     other = replace(best, name="other", decision=Decision(select=dict.fromkeys(ready.assembly.instance.options, 1.0)))
     asker = Counting(None, Patience(None), Point("best", several_case()), {"best": best, "other": other})  # type: ignore[arg-type]
-    verdicts = Inquiry(asker, PROJECTS, best, 101.0, 99.0).verdicts()
+    inquiry = Inquiry(asker, PROJECTS, best, 101.0, 99.0)
+    inquiry.first()
+    verdicts = inquiry.verdicts()
     assert not asked
     assert {v.support(101.0) for v in verdicts} == {Support.SOME}
 
