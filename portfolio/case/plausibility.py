@@ -80,6 +80,7 @@ LIMITS: Mapping[str, Mapping[str, Limit]] = {
         "delay_sd_y": _YEARS,
         "rival_rate": Limit(12, RATE),
         "strike_usd_kg": _PRICE,
+        "strike_factor": _FACTOR,
     },
     "project_outputs": {
         "capacity_tpy": _TONNES,

@@ -232,6 +232,13 @@ class Project:
         default=None,
         above=0.0,
     )
+    strike_factor: float = column(
+        "number",
+        "its strikes over those agreed or by formula, in all structures",
+        unit="ratio",
+        default=1.0,
+        above=0.0,
+    )
     source: str = provenance()
     confidence: str = confidence()
     note: str = column("text", "overlaps resolved, parts already running, conversions", default="")

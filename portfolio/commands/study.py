@@ -47,6 +47,20 @@ def study_options(what: str) -> Callable[[F], F]:
     return add
 
 
+def set_patience(command: click.Command) -> None:
+    """Let ``--time-limit`` of a study of questions be that of all of them."""
+    option = next(p for p in command.params if p.name == "time_limit")
+    text = "Seconds for all searches together; what is left then stays open."
+    command.params[command.params.index(option)] = click.Option(
+        ["--time-limit"],
+        type=click.FloatRange(0, min_open=True),
+        default=240.0,
+        show_default=True,
+        metavar="S",
+        help=text,
+    )
+
+
 def set_gap(command: click.Command, default: float | None, text: str) -> None:
     """Give a study's ``--gap`` a default and a help text of its own."""
     option = next(p for p in command.params if p.name == "gap")

@@ -83,11 +83,17 @@ class Completion:
             self.search.check()
             if self.search.settled:
                 return
-            if self.search.restricted.solve() is None:
+            point = self.search.restricted.solve()
+            if point is None:
                 return
             mix, select = self.search.restricted.whole_mix(), self.search.restricted.layers.select
             result = solve(
-                mix, gap=max(MIX_GAP, self.search.limits.gap), time_limit_s=self.left(), nodes=MIX_NODES, threads=1
+                mix,
+                gap=max(MIX_GAP, self.search.limits.gap),
+                time_limit_s=self.left(),
+                nodes=MIX_NODES,
+                enough=self.enough(point),
+                threads=1,
             )
             if result.status == "interrupted":
                 raise KeyboardInterrupt
@@ -101,6 +107,14 @@ class Completion:
                 return
             if self.search.objective >= before:
                 return
+
+    def enough(self, point: Point) -> float | None:
+        """Value of a mix that will do where there is a target; None where the best is looked for.
+
+        Half way from the relaxation, since cuts are missing at a new point.
+        """
+        target = self.search.limits.target
+        return None if target is None or point.objective >= target else 0.5 * (point.objective + target)
 
     def left(self) -> float | None:
         """Seconds left; None without a limit."""

@@ -75,6 +75,7 @@ def solve(
     gap: float = 0.0,
     time_limit_s: float | None = None,
     nodes: int | None = None,
+    enough: float | None = None,
     threads: int = 0,
     start: tuple[npt.NDArray[np.int32], Array] | None = None,
     progress: Callable[[float, float, float], None] | None = None,
@@ -82,7 +83,8 @@ def solve(
 ) -> Result:
     """Solve a programme; ``start`` gives columns and their values in a feasible point (the rest is completed).
 
-    ``nodes`` limits the nodes of a mixed-integer programme.
+    ``nodes`` limits the nodes of a mixed-integer programme; with ``enough`` it ends at the first point whose objective
+    is at most that.
 
     ``progress(seconds, objective, bound)`` is called while a mixed-integer programme is solved. Ctrl-C ends the
     solve with what was found and status ``interrupted``.
@@ -102,6 +104,8 @@ def solve(
         solver.setOptionValue("time_limit", max(time_limit_s, 0.1))
     if nodes is not None:
         solver.setOptionValue("mip_max_nodes", nodes)
+    if enough is not None:
+        solver.setOptionValue("objective_target", enough)
     if threads > 0:
         solver.resetGlobalScheduler(True)
         solver.setOptionValue("threads", threads)
@@ -160,6 +164,7 @@ def _result(solver: highspy.Highs, program: LinearProgram, interrupted: bool, se
         "kUnboundedOrInfeasible": "infeasible",
         "kTimeLimit": "time limit",
         "kSolutionLimit": "node limit",
+        "kObjectiveTarget": "enough",
         "kInterrupt": "interrupted",
         "kHighsInterrupt": "interrupted",
     }

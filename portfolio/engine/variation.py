@@ -20,13 +20,15 @@ from portfolio.engine.highs import Array, LinearProgram
 
 @dataclass(frozen=True)
 class Row:
-    """A rule on which projects are supported: sum over projects of coefficient * supported <= upper.
+    """A rule on projects and money: sum of coefficient * supported + sum of coefficient * USD M <= upper.
 
-    ``coefficient`` holds (project, coefficient); projects without options count as not supported.
+    ``coefficient`` holds (project, coefficient), ``money`` ((project, instrument), coefficient) of what members'
+    budgets are charged for their shares; projects without options count as not supported.
     """
 
     coefficient: tuple[tuple[str, float], ...]
     upper: float
+    money: tuple[tuple[tuple[str, str], float], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -42,9 +44,9 @@ class Changes:
     cost_weight, cvar_weight, cvar_level : float, optional
         Weights of the objective, level of its CVaR.
     rows : tuple of Row
-        Rules on which projects are supported together, besides those of the model; only the decomposition knows them.
-    without : str, optional
-        One of :data:`portfolio.assemble.rules.RULES`, which then has no force.
+        Rules on projects and money, besides those of the model; only the decomposition knows them.
+    without : tuple of str
+        Rules of :data:`portfolio.assemble.rules.RULES`, which then have no force.
     outside : frozenset
         Members that commit nothing (8b): their budgets are nothing, and instruments' fixed costs are borne by the
         others, as in a case without their budgets.
@@ -76,13 +78,14 @@ class Changes:
     max_country_share: float | None = None
     share_bounds: Mapping[str, tuple[float, float]] | None = None
     rows: tuple[Row, ...] = ()
-    without: str | None = None
+    without: tuple[str, ...] = ()
 
     def of(self, instance: Instance) -> Instance:
         """Return the instance changed."""
         apart = ("must", "never", "rows", "without", "outside")
         given = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in apart}
-        instance = instance if self.without is None else without_rule(instance, self.without)
+        for rule in self.without:
+            instance = without_rule(instance, rule)
         return replace(
             _without(instance, self.outside),
             must=instance.must | self.must,
@@ -129,7 +132,7 @@ class Variation:
             raise ValueError("a variation may change rows and costs of the first stage, not its columns")
         programme = replace(
             self.arrays.programme,
-            first=ruled(knapsacked(instance, first), first.columns, changes.rows),
+            first=ruled(knapsacked(instance, first), first.columns, changes.rows, instance),
             cost=_weighed(self.arrays, self.instance, instance),
             cvar_weight=instance.cvar_weight,
             cvar_level=instance.cvar_level,
@@ -149,13 +152,27 @@ def _weighed(arrays: Arrays, before: Instance, after: Instance) -> Array:
     return np.asarray(arrays.programme.cost * np.array(places))
 
 
-def ruled(first: LinearProgram, columns: Sequence[tuple[str, Any]], rows: Sequence[Row]) -> LinearProgram:
-    """Return a first stage with rules on which projects are supported."""
+def _coefficients(row: Row, columns: Sequence[tuple[str, Any]], instance: Instance) -> list[float]:
+    """Return what each column adds to a rule."""
+    supported, money = dict(row.coefficient), dict(row.money)
+    found = []
+    for name, index in columns:
+        if name == "select":
+            found.append(supported.get(index[0], 0.0))
+        elif name == "share":
+            found.append(money.get(index[1:3], 0.0) * instance.shares[index].charge_usd_m)
+        else:
+            found.append(0.0)
+    return found
+
+
+def ruled(
+    first: LinearProgram, columns: Sequence[tuple[str, Any]], rows: Sequence[Row], instance: Instance
+) -> LinearProgram:
+    """Return a first stage with rules on projects and money."""
     if not rows:
         return first
-    project = [index[0] if name == "select" else None for name, index in columns]
-    weight = [dict(row.coefficient) for row in rows]
-    block = sparse.csr_array(np.array([[w.get(p, 0.0) if p is not None else 0.0 for p in project] for w in weight]))
+    block = sparse.csr_array(np.array([_coefficients(row, columns, instance) for row in rows]))
     return replace(
         first,
         matrix=sparse.csc_array(sparse.vstack([first.matrix, block])),

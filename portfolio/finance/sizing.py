@@ -187,7 +187,8 @@ def strike(
     """Return the strike of each material, USD/kg real of the base year, shape (M,); zeros without tranche.
 
     K_m = P_m s, s = kappa (full cost - fees - by-products) / sum(q payable P), full cost = opex + sustaining + annuity
-    of ``cost_usd_m`` (uses less grants). An agreed strike sets s by the material of largest value.
+    of ``cost_usd_m`` (uses less grants). An agreed strike sets s by the material of largest value. Either is multiplied
+    by the project's ``strike_factor``.
     """
     value = plant.payable * mean
     if structure.tranche <= 0.0 or value.sum() <= 0.0:
@@ -198,7 +199,7 @@ def strike(
         f = case.settings.finance
         full = plant.cost() + plant.sustaining_usd_m + cost_usd_m / annuity(f.cost_of_capital, f.cost_years)
         scale = structure.strike_factor * max(0.0, full - plant.other_revenue()) / float(value.sum())
-    return np.where(plant.payable > 0.0, mean * scale, 0.0)
+    return np.where(plant.payable > 0.0, mean * scale * project.strike_factor, 0.0)
 
 
 def private_reserve(case: Case, financing: Financing) -> float:

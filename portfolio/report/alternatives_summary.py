@@ -52,7 +52,7 @@ def _support(found: Study) -> Table:
 def _alternatives(found: Study) -> Table:
     level = 100 * found.figures["level"]
     made = start_table(
-        "Alternatives, each as unlike those before it as possible",
+        f"Alternatives, each as unlike those before it in {found.figures['differ']} as possible",
         ("", "right"), ("above the best", "right"), ("projects that differ", "right"), ("money moved", "right"),
         ("charge, USD M", "right"), (f"fresh scenarios: difference ({level:.3g} %)", "right"),
     )  # fmt: skip

@@ -68,16 +68,28 @@ def _left_out(found: Study) -> Table:
 
 
 def _rules(found: Study) -> Table:
-    made = start_table("Without one rule at a time", ("without", "left"), ("it is", "left"), ("worth", "right"))
+    made = start_table(
+        "One rule at a time taken out", ("without", "left"), ("that alone", "left"), ("it is then worth", "right")
+    )
     for row in found.figures["rules"]:
-        low, high = row["worth_low"], row["worth_high"]
-        span = "no portfolio with it" if low is None or high is None else f"{number(low)} to {number(high)}"
-        made.add_row(escape(row["rule"]), escape(row["verdict"]), span)
+        made.add_row(escape(row["rule"]), escape(row["verdict"]), _span(row["worth_low"], row["worth_high"]))
     return made
 
 
+def _span(low: float | None, high: float | None) -> str:
+    """What a project is worth at least and at most, as far as that is known."""
+    if low is None:
+        return "" if high is None else f"at most {number(high)}"
+    return f"at least {number(low)}" if high is None else f"{number(low)} to {number(high)}"
+
+
 def _moves(found: Study) -> Table:
-    made = start_table("How far a number has to move", ("number", "left"), ("", "left"))
+    made = start_table(
+        "How far a number would have to move", ("number", "left"), ("now", "right"), ("", "left"), ("it", "left")
+    )
+    last = ""
     for row in found.figures["moves"]:
-        made.add_row(row["what"], escape(row["words"]))
+        first, last = row["what"] != last, row["what"]
+        now = "" if not first or row["value_now"] is None else f"{row['value_now']:,.4g} {row['unit']}"
+        made.add_row(row["what"] if first else "", escape(now), row["direction"], escape(row["words"]))
     return made

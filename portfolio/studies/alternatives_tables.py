@@ -15,6 +15,7 @@ from portfolio.evaluation.intervals import Interval
 from portfolio.report.study import Study
 from portfolio.report.tables import portfolio_table
 from portfolio.studies.differences import Weights, interval, paid
+from portfolio.studies.differing import NEARLY, money
 from portfolio.studies.points import Answer, Terms
 from portfolio.studies.support import Support, Verdict
 
@@ -25,8 +26,8 @@ class Alternative:
 
     number: int
     answer: Answer
-    reuse: int
-    least: int
+    reuse: float
+    least: float
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,7 @@ class Found:
     exhausted: bool
     run: str = ""
     within: float = 0.0
+    differ: str = "projects"
     most: float = 0.0
     floor: float = 0.0
     verdicts: tuple[Verdict, ...] = ()
@@ -65,6 +67,7 @@ def study_of(found: Found, assembly: Assembly, terms: Terms) -> Study:
     figures = {
         "run": found.run,
         "within": found.within,
+        "differ": found.differ,
         "objective": found.best.objective,
         "bound": found.floor,
         "gap": max(0.0, found.best.objective - found.floor) / max(abs(found.best.objective), 1e-10),
@@ -111,6 +114,7 @@ def alternative_rows(found: Found, assembly: Assembly, terms: Terms) -> list[dic
                 "money_moved_share": moved(assembly, a.answer, found.best),
                 "reuse": a.reuse,
                 "least_reuse": a.least,
+                "reuse_unit": "projects" if found.differ == "projects" else "usd_m",
                 "public_cost_usd_m": a.answer.public_cost_usd_m,
                 "charge_usd_m": sum(m["budget"] for m in a.answer.charges_usd_m.values()),
                 "fresh_difference": None if spread is None else spread.estimate,
@@ -207,17 +211,10 @@ def moved(assembly: Assembly, one: Answer, other: Answer) -> float:
 
     Money is what members' budgets are charged for shares. 0: all the same; 1: nothing in common.
     """
-    a, b = _money(assembly, one.decision), _money(assembly, other.decision)
+    a, b = money(assembly.instance, one.decision), money(assembly.instance, other.decision)
     most = max(sum(a.values()), sum(b.values()))
     common = sum(min(a.get(k, 0.0), b.get(k, 0.0)) for k in a)
     return 0.0 if most <= 0 else max(0.0, 1.0 - common / most)
-
-
-def _money(assembly: Assembly, decision: Decision | None) -> dict[tuple[str, str], float]:
-    found: defaultdict[tuple[str, str], float] = defaultdict(float)
-    for (f, p, i, a, v), share in (decision.share if decision is not None else {}).items():
-        found[p, i] += share * assembly.instance.shares[f, p, i, a, v].charge_usd_m
-    return dict(found)
 
 
 def commitments(found: Found, assembly: Assembly) -> pd.DataFrame:
@@ -237,11 +234,13 @@ def _caveats(found: Found, undecided: bool, assembly: Assembly, terms: Terms) ->
         "Alternatives are chosen to differ, one after the other; there may be others. Only 'in all' and 'in none' are "
         "statements about all of them.",
     ]
+    if found.differ == "money":
+        notes.append("Alternatives differ in money by project and instrument; projects may be the same.")
     if found.exhausted:
         notes.append("There are provably no other sets of projects within the slack than those shown.")
     elif len(found.alternatives) == 1:
-        notes.append("No other set of projects was found in time; that there is none is not proven.")
-    if any(a.least < a.reuse for a in found.alternatives):
+        notes.append("No alternative was found in time; that there is none is not proven.")
+    if any(a.least < a.reuse - NEARLY * abs(a.reuse) for a in found.alternatives):
         notes.append(
             "Not every alternative is proven to share the least with those before it: see reuse and least_reuse."
         )

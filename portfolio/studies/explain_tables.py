@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
@@ -14,97 +13,12 @@ from portfolio.evaluation.intervals import Interval
 from portfolio.report.study import Study
 from portfolio.report.tables import portfolio_table
 from portfolio.studies.differences import Weights, interval, paid
-from portfolio.studies.points import Answer, Terms
+from portfolio.studies.lifting import NEVER_ASKED, Lifted
+from portfolio.studies.moving import NOT_TRIED, Moved
+from portfolio.studies.moving_tables import MOVES, TRIES, move_rows, try_rows
+from portfolio.studies.points import Terms
 from portfolio.studies.support import bound_of
-
-ROUNDING = 1e-7
-"""Part of the objective below which a difference is rounding."""
-
-
-@dataclass(frozen=True)
-class Pair:
-    """The best portfolios with a project and without it, under the same rules."""
-
-    project: str
-    with_it: Answer
-    without_it: Answer
-
-    @property
-    def low(self) -> float:
-        """Least the project is worth, in the objective: bound without it - objective with it."""
-        return _minus(bound_of(self.without_it), self.with_it.objective)
-
-    @property
-    def high(self) -> float:
-        """Most the project is worth: objective without it - bound with it."""
-        return _minus(self.without_it.objective, bound_of(self.with_it))
-
-    @property
-    def proven(self) -> bool | None:
-        """Whether it is in every optimum (True), in none (False); None where the gaps of the searches leave it open."""
-        small = ROUNDING * max(1.0, min(abs(self.with_it.objective), abs(self.without_it.objective)))
-        return True if self.low > small else False if self.high < -small else None
-
-    @property
-    def chosen(self) -> bool:
-        """Whether the better of the two portfolios found has it."""
-        return self.with_it.objective < self.without_it.objective
-
-    @property
-    def verdict(self) -> str:
-        """In words."""
-        if self.proven is None:
-            return "open: the difference is smaller than the solver's gap"
-        return "in the best portfolio, proven" if self.proven else "not in the best portfolio, proven"
-
-
-def _minus(a: float, b: float) -> float:
-    """Difference; where both are infinite (no portfolio either way) nothing can be said."""
-    if abs(a) == float("inf") and a == b:
-        return float("nan")
-    return a - b
-
-
-@dataclass(frozen=True)
-class Moved:
-    """How far a number was moved by a factor.
-
-    Attributes
-    ----------
-    what : str
-    now : bool
-        Whether the project is in the best portfolio as the case is.
-    stays : float or None
-        Farthest factor at which it is proven to be as now; None where it is open even at 1.
-    changes : float or None
-        Nearest factor at which the opposite is proven; None where there was none.
-    asked : int
-        Factors tried.
-    end : float or None
-        Farthest factor tried.
-    """
-
-    what: str
-    now: bool
-    stays: float | None
-    changes: float | None
-    asked: int
-    end: float | None = None
-
-    @property
-    def words(self) -> str:
-        """For people."""
-        does = "leaves" if self.now else "enters"
-        if self.stays is None or self.end is None:
-            return "not tried: whether it is in the best portfolio is open as the case is"
-        if self.changes is None:
-            far = "it stays as it is" if self.stays == self.end else "the solver's gap leaves it open"
-            return f"{does} nowhere shown until {_change(self.end)}: there {far}"
-        return f"{does} between {_change(self.stays)} and {_change(self.changes)}"
-
-
-def _change(factor: float) -> str:
-    return f"{'+' if factor >= 1 else '−'}{100 * abs(factor - 1):.3g} %"
+from portfolio.studies.worlds import Pair
 
 
 @dataclass(frozen=True)
@@ -114,7 +28,7 @@ class Explained:
     run: str
     project: str
     pair: Pair | None = None
-    rules: Mapping[str, Pair] = field(default_factory=dict)
+    rules: tuple[Lifted, ...] = ()
     moves: tuple[Moved, ...] = ()
     in_run: bool = False
 
@@ -124,13 +38,15 @@ def study_of(found: Explained, assembly: Assembly, terms: Terms) -> Study:
     title = assembly.case.settings.case
     reasons = _reasons(found, assembly)
     pair = found.pair
+    moved = move_rows(found.moves, found.project, assembly)
     spread = None if pair is None else _difference(pair, assembly, terms)
     tables = {
         "worlds": pd.DataFrame(_worlds(pair), columns=list(WORLDS)),
         "projects": pd.DataFrame(_projects(pair, assembly), columns=["project", "with_it", "without_it", "change"]),
         "commitments": _commitments(pair, assembly),
         "rules": pd.DataFrame(_rules(found), columns=["rule", "worth_low", "worth_high", "lets_it_in", "verdict"]),
-        "moves": pd.DataFrame(_moves(found), columns=["what", "stays_factor", "changes_factor", "end_factor", "words"]),
+        "moves": pd.DataFrame(moved, columns=list(MOVES)),
+        "tries": pd.DataFrame(try_rows(found.moves), columns=list(TRIES)),
         "left_out": pd.DataFrame(reasons, columns=["structure", "why"]),
     }
     figures = {
@@ -143,12 +59,14 @@ def study_of(found: Explained, assembly: Assembly, terms: Terms) -> Study:
         "fresh": None if spread is None else _said(spread),
         "left_out": reasons,
         "rules": _rules(found),
-        "moves": _moves(found),
+        "moves": moved,
+        "open_rules": [r.rule for r in found.rules if r.lets_in is None],
         "projects": _projects(pair, assembly),
         "scenarios": assembly.case.settings.sampling.scenarios,
         "level": terms.level,
     }
-    return Study("explain", title.title or title.name, tables, figures, _caveats(found))
+    late = any(r.words == NEVER_ASKED for r in found.rules) or any(m.note == NOT_TRIED for m in found.moves)
+    return Study("explain", title.title or title.name, tables, figures, _caveats(found), 3 if late else 0)
 
 
 def _reasons(found: Explained, assembly: Assembly) -> list[dict[str, str]]:
@@ -218,23 +136,16 @@ def _commitments(pair: Pair | None, assembly: Assembly) -> pd.DataFrame:
 
 
 def _rules(found: Explained) -> list[dict[str, Any]]:
-    """What taking a rule out alone does; in only where it is proven."""
+    """What taking a rule out alone does; ``lets_it_in`` is empty where that is open."""
     return [
         {
-            "rule": rule,
-            "worth_low": _finite(p.low),
-            "worth_high": _finite(p.high),
-            "lets_it_in": p.proven is True,
-            "verdict": p.verdict,
+            "rule": r.rule,
+            "worth_low": _finite(r.low),
+            "worth_high": _finite(r.high),
+            "lets_it_in": r.lets_in,
+            "verdict": r.words,
         }
-        for rule, p in found.rules.items()
-    ]
-
-
-def _moves(found: Explained) -> list[dict[str, Any]]:
-    return [
-        {"what": m.what, "stays_factor": m.stays, "changes_factor": m.changes, "end_factor": m.end, "words": m.words}
-        for m in found.moves
+        for r in found.rules
     ]
 
 
@@ -250,12 +161,14 @@ def _caveats(found: Explained) -> tuple[str, ...]:
         )
     notes = ["All is said on the scenarios of the sample; the bracket is the solver's, the interval that of sampling."]
     if pair.proven is None:
-        notes.append("Whether it belongs into the best portfolio is open: a smaller --gap and more time may decide it.")
+        notes.append("Whether it belongs into the best portfolio is open: more time and a smaller gap may decide it.")
     if pair.proven is not None and pair.proven != found.in_run:
         notes.append("The run's own portfolio differs from this: it was solved to a wider gap or on another sample.")
     if found.rules:
         notes.append("Rules are taken out one at a time: where none lets it in, several may stand in the way together.")
         notes.append("Ways to finance it that a budget or line alone ruled out stay out; see left_out.")
-    if found.moves:
-        notes.append("That a project changes sides only once while a number is moved is assumed.")
+    if any(r.lets_in is None for r in found.rules) or any(m.unfinished for m in found.moves):
+        notes.append("What is open was not decided in the time given: a longer --time-limit asks on.")
+    if any(m.tries for m in found.moves):
+        notes.append("That a project changes sides only once on either side of a number that is moved is assumed.")
     return tuple(notes)

@@ -62,7 +62,9 @@ class Offer:
 
     def project(self, base: Project) -> Project:
         """Return the project with the strike agreed."""
-        return base if self.strike_usd_kg is None else replace(base, strike_usd_kg=self.strike_usd_kg)
+        if self.strike_usd_kg is None:
+            return base
+        return replace(base, strike_usd_kg=self.strike_usd_kg, strike_factor=1.0)
 
 
 @dataclass(frozen=True)

@@ -62,6 +62,7 @@ class Point:
     and a point that is not ``measured`` is solved and no more. With a ``target`` the point is a question, whether any
     portfolio has an objective of at most that: its answer is not measured either. ``part`` are the scenarios of the
     sample it is solved on, all of them where None; ``start`` is a portfolio it allows, and is tried first.
+    ``time_limit_s`` stands in place of that of the terms.
     """
 
     name: str
@@ -73,6 +74,7 @@ class Point:
     target: float | None = None
     part: tuple[int, ...] | None = None
     start: Decision | None = None
+    time_limit_s: float | None = None
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,9 @@ from portfolio.studies.marks import hash_of
 from portfolio.studies.points import Answer, Point, Terms, answer_of
 from portfolio.studies.solving import solve_point
 
+SOLVING = "solving points"
+"""Phase of the work."""
+
 
 @dataclass
 class Lessons:
@@ -27,11 +30,17 @@ class Lessons:
 
 
 def solve_points(
-    points: Sequence[Point], terms: Terms, pieces: Pieces, clock: Clock, lessons: Lessons | None = None
+    points: Sequence[Point],
+    terms: Terms,
+    pieces: Pieces,
+    clock: Clock,
+    lessons: Lessons | None = None,
+    saying: str = SOLVING,
 ) -> list[Answer]:
     """Solve and measure points, those that are not kept; the first one before the others, which learn from it.
 
-    With ``lessons`` the first point is not solved again where an earlier round had the same.
+    With ``lessons`` the first point is not solved again where an earlier round had the same. ``saying`` is what
+    listeners are told.
 
     Raises
     ------
@@ -48,11 +57,11 @@ def solve_points(
     def keep(name: str, found: dict[str, Any]) -> None:
         kept[name] = found
         pieces.put(name, found | {"point": hashes[name]})
-        clock.tell(Step("solving points", sum(v is not None for v in kept.values()), len(points)))
+        clock.tell(Step(saying, sum(v is not None for v in kept.values()), len(points)))
 
     teacher = None
     if due:
-        clock.tell(Step("solving points", len(points) - len(due), len(points)))
+        clock.tell(Step(saying, len(points) - len(due), len(points)))
         lesson, memory = hashes[points[0].name] + mark(terms), lessons or Lessons()
         if memory.held is None or memory.held[0] != lesson:
             # Solved again where it is kept but others are not: what it teaches is not kept, and is the same every time.

@@ -17,7 +17,7 @@ from portfolio.report.pieces import Pieces
 from portfolio.report.steps import Clock
 from portfolio.report.study import Study, write_study
 from portfolio.studies.points import Answer, Point, Terms
-from portfolio.studies.rounds import Lessons, mark, solve_points
+from portfolio.studies.rounds import SOLVING, Lessons, mark, solve_points
 
 CaseLike = str | PathLike[str] | Case
 """A case folder, or a validated case."""
@@ -94,13 +94,14 @@ class Desk:
             check_target(target)
         return Desk(target, Pieces.of(target, mark(terms, *about)), terms, clock)
 
-    def solve(self, points: Sequence[Point]) -> list[Answer]:
+    def solve(self, points: Sequence[Point], saying: str = SOLVING) -> list[Answer]:
         """Solve points, going on from those that are kept; the first one teaches the others.
 
-        A study may ask for several rounds; points of all rounds have different names.
+        A study may ask for several rounds; points of all rounds have different names. ``saying`` is what a terminal is
+        told meanwhile.
         """
-        with self.clock.phase("solving points"):
-            return solve_points(points, self.terms, self.pieces, self.clock, self.lessons)
+        with self.clock.phase(SOLVING):
+            return solve_points(points, self.terms, self.pieces, self.clock, self.lessons, saying)
 
     def finish(self, make: Callable[[], Study]) -> Study:
         """Put the study together, write its folder, and remove what was kept on the way."""

@@ -96,7 +96,8 @@ def solve_point(
     if unsupportable(instance, ready.assembly.left_out):
         return _nothing(Status.INFEASIBLE, ready.assembly, instance, begin, explained=not asked), None
     gap = terms.limits.gap if point.gap is None else point.gap
-    limits = replace(terms.limits, gap=gap, target=point.target)
+    seconds = terms.limits.time_limit_s if point.time_limit_s is None else point.time_limit_s
+    limits = replace(terms.limits, gap=gap, time_limit_s=seconds, target=point.target)
     solution = ready.solve(point.changes, limits, teacher, learn=learn, part=point.part, start=point.start)
     if solution.status is Status.INTERRUPTED:
         raise KeyboardInterrupt

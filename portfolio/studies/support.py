@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
+from typing import TYPE_CHECKING
 
 from portfolio.engine.protocol import Status
 from portfolio.engine.variation import Changes
 from portfolio.studies.points import Answer, Point
 
+if TYPE_CHECKING:
+    from portfolio.studies.asking import Asker
+
 IN, OUT = "in", "out"
+SWEEPS = (1 / 40, 1 / 12, 1 / 4)
+"""Parts of the whole time that a question may take when it is asked for the first, second and third time."""
+FIRST = 0.5
+"""Part of the whole time after which no question is asked for the first time before alternatives are looked for."""
+ROUND = 2
+"""Questions asked before it is looked what their portfolios say of other projects; the same for any number of jobs."""
 
 
 class Support(Enum):
@@ -57,39 +66,64 @@ class Verdict:
         return Support.UNDECIDED
 
 
-def questions(best: Point, projects: Sequence[str], known: Iterable[Answer], most: float) -> list[Point]:
-    """Points that ask, for every project, what portfolios known do not show: whether one has it, one does without."""
-    sets = [a.supported for a in known if a.objective <= most]
-    asked = []
-    for p in projects:
-        if not any(p in s for s in sets):
-            asked.append(Point(f"{IN}_{p}", best.case, Changes(must=frozenset({p})), target=most))
-        if not any(p not in s for s in sets):
-            asked.append(Point(f"{OUT}_{p}", best.case, Changes(never=frozenset({p})), target=most))
-    return asked
+@dataclass
+class Inquiry:
+    """Asks, project by project, what the portfolios found so far do not show: whether one has it, one does without.
 
-
-def verdict(project: str, answers: Sequence[Answer], asked: Sequence[Answer], floor: float) -> Verdict:
-    """Put together what is known of a project.
-
-    Parameters
-    ----------
-    project : str
-    answers : sequence of Answer
-        Portfolios known, of whatever points.
-    asked : sequence of Answer
-        Answers to :func:`questions`.
-    floor : float
-        Proven lower bound on all portfolios.
+    Every portfolio found answers for all projects. Questions have little time at first, those left open more of it the
+    next time, the ones nearest to a proof first. ``floor`` is a bound proven on all portfolios.
     """
-    by_name = {a.name: a for a in asked}
-    sides = []
-    for way, has in ((IN, True), (OUT, False)):
-        found = [a.objective for a in (*answers, *asked) if a.decision is not None and (project in a.supported) == has]
-        question = by_name.get(f"{way}_{project}")
-        bound = floor if question is None else max(floor, bound_of(question))
-        sides.append(Side(min(found, default=float("inf")), bound))
-    return Verdict(project, *sides)
+
+    asker: Asker
+    projects: tuple[str, ...]
+    best: Answer
+    most: float
+    floor: float
+    proven: dict[tuple[str, str], float] = field(default_factory=dict)
+
+    def first(self) -> None:
+        """Ask for the first time, for a part of the whole time."""
+        self._sweep(0, FIRST)
+
+    def verdicts(self) -> tuple[Verdict, ...]:
+        """Ask again as long as there is time, and say what is known of every project then."""
+        for number in range(1, len(SWEEPS)):
+            self._sweep(number, 1.0)
+        return tuple(self._verdict(p) for p in self.projects)
+
+    def _sweep(self, number: int, until: float) -> None:
+        seconds = self.asker.patience.part(SWEEPS[number])
+        order = sorted(self._open(), key=lambda q: -self.proven.get(q, self.floor))
+        while order and not self.asker.patience.past(until):
+            few, order = order[:ROUND], order[ROUND:]
+            points = [self._point(way, p, number, seconds) for way, p in few]
+            saying = f"questions about projects: {len(self._open())} open"
+            for question, answer in zip(few, self.asker.all(saying, points), strict=True):
+                self.proven[question] = max(self.proven.get(question, self.floor), bound_of(answer))
+            left = set(self._open())
+            order = [q for q in order if q in left]
+
+    def _open(self) -> list[tuple[str, str]]:
+        """Questions that neither a portfolio found nor a bound answers."""
+        sets = [a.supported for a in self.asker.within(self.most)]
+        found = [(IN, p) for p in self.projects if not any(p in s for s in sets)]
+        found += [(OUT, p) for p in self.projects if not any(p not in s for s in sets)]
+        return [q for q in found if self.proven.get(q, self.floor) <= self.most]
+
+    def _point(self, way: str, project: str, number: int, seconds: float | None) -> Point:
+        own = frozenset({project})
+        changes = Changes(must=own) if way == IN else Changes(never=own)
+        name = f"{way}_{project}_{number + 1}"
+        return Point(name, self.asker.case, changes, target=self.most, measured=False, time_limit_s=seconds)
+
+    def _verdict(self, project: str) -> Verdict:
+        sides = []
+        answers = [self.best, *self.asker.asked.values()]
+        for way, has in ((IN, True), (OUT, False)):
+            found = [a.objective for a in answers if a.decision is not None and (project in a.supported) == has]
+            bound = max(self.floor, self.proven.get((way, project), self.floor))
+            sides.append(Side(min(found, default=float("inf")), bound))
+        return Verdict(project, *sides)
 
 
 def bound_of(answer: Answer) -> float:

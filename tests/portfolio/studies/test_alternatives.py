@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from functools import cache
 from itertools import combinations
 from pathlib import Path
@@ -9,9 +11,14 @@ from types import SimpleNamespace
 from typing import Any
 
 import pandas as pd
+import pyomo.environ as pyo
 import pytest
 
 import portfolio
+from models import Decision
+from models.build import build_extensive_form
+from portfolio.engine.compile import compile_model
+from portfolio.engine.highs import solve
 from portfolio.engine.protocol import Limits
 from portfolio.engine.variation import Changes
 from portfolio.evaluation.errors import InternalError
@@ -21,9 +28,10 @@ from portfolio.report.run import Run
 from portfolio.report.study import Study
 from portfolio.studies import rounds
 from portfolio.studies.alternatives import _Work, alternatives
-from portfolio.studies.points import Point
+from portfolio.studies.asking import Asker, Patience
+from portfolio.studies.points import Answer, Point
 from portfolio.studies.solving import Prepared
-from portfolio.studies.support import Side, Support, Verdict
+from portfolio.studies.support import Inquiry, Side, Support, Verdict
 from tests.portfolio.studies.answers import answer
 from tests.portfolio.studies.cases import several_case
 
@@ -119,16 +127,69 @@ def test_nothing_is_claimed_where_nothing_is_proven() -> None:
     assert Verdict("p", Side(101.0, 90.0), Side(100.0, 90.0)).support(101.0) is Support.SOME
 
 
-def test_the_bound_of_the_polished_run_is_that_of_all_portfolios(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A run better than the search, made better still with its projects: 94 bounds these projects alone."""
-    made = {"run": answer("run", objective=95.0, bound=94.0), "found": answer("best", objective=100.0, bound=80.0)}
-    case = several_case()
-    saved = SimpleNamespace(case=case, objective=97.0)
-    work = _Work(SimpleNamespace(solve=lambda _: [made["found"]]), case, Point("best", case))  # type: ignore[arg-type]
-    monkeypatch.setattr(_Work, "_as_answer", lambda *_: answer("run", objective=97.0, bound=82.0))
-    monkeypatch.setattr(_Work, "_cheapest", lambda *_: made["run"])
-    best = work.best(saved)  # type: ignore[arg-type]
-    assert (best.objective, best.bound) == (95.0, 82.0)
+def test_the_search_begins_with_the_run() -> None:
+    """The bound proven for the run holds where its sample is the same, and is not taken for another sample."""
+    saved = SimpleNamespace(case=several_case(), bound=90.0, decision=Decision())
+    same = _Work.of(None, Patience(None), saved.case, saved, "projects")  # type: ignore[arg-type]
+    sampling = replace(saved.case.settings.sampling, seed=99)
+    other = replace(saved.case, settings=replace(saved.case.settings, sampling=sampling))
+    fresh = _Work.of(None, Patience(None), other, saved, "projects")  # type: ignore[arg-type]
+    assert (same.floor, same.asker.teacher.start) == (90.0, Decision())
+    assert (fresh.floor, fresh.asker.teacher.start) == (0.0, None)
+
+
+def test_what_is_not_asked_is_undecided(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without time nothing is said but what the best portfolio shows; the exit code tells."""
+    monkeypatch.setattr(Patience, "over", True)
+    monkeypatch.setattr(Patience, "past", lambda *_: True)
+    study = alternatives(run(), within=0.05, **EXACT)
+    assert {r["support"] for r in records(study.tables["projects"])} == {"undecided"}
+    assert study.exit_code == 3
+
+
+def test_portfolios_found_answer_for_all_projects() -> None:
+    """No question is asked that a portfolio found before answers."""
+    asked: list[str] = []
+
+    class Counting(Asker):
+        def all(self, saying: str, points: Sequence[Point]) -> list[Answer]:
+            asked.extend(p.name for p in points)
+            return super().all(saying, points)
+
+    ready = Prepared.of(several_case())
+    best = answer("best", objective=100.0, bound=99.0)
+    other = replace(best, name="other", decision=Decision(select=dict.fromkeys(ready.assembly.instance.options, 1.0)))
+    asker = Counting(None, Patience(None), Point("best", several_case()), {"best": best, "other": other})  # type: ignore[arg-type]
+    inquiry = Inquiry(asker, PROJECTS, best, 101.0, 99.0)
+    inquiry.first()
+    verdicts = inquiry.verdicts()
+    assert not asked
+    assert {v.support(101.0) for v in verdicts} == {Support.SOME}
+
+
+@pytest.mark.parametrize("within", [0.05, 0.25])
+def test_least_money_shared(within: float) -> None:
+    """The second alternative by money: the least is that of a programme that minimises the money shared itself."""
+    study = alternatives(run(), within=within, count=2, differ="money", **EXACT)
+    first, second = records(study.tables["alternatives"])
+    ready = Prepared.of(several_case())
+    instance = ready.assembly.instance
+    held = study.tables["commitments"].query("alternative == 1 and kind != 'overhead' and kind != 'stockpile'")
+    before = {(r["project"], r["instrument"]) for r in records(held) if r["charge_usd_m"] > 1e-6}
+    mine = study.tables["commitments"].query("alternative == 2 and kind != 'overhead' and kind != 'stockpile'")
+    shared = sum(r["charge_usd_m"] for r in records(mine) if (r["project"], r["instrument"]) in before)
+    assert second["reuse"] == pytest.approx(shared, rel=1e-3, abs=1e-3)
+    assert second["above_best"] <= within
+    assert second["reuse_unit"] == "usd_m"
+    # No portfolio within the slack shares less than what is said to be the least: asked of the extensive form.
+    model = build_extensive_form(instance)
+    model.slack = pyo.Constraint(expr=model.objective.expr <= (1.0 + within) * first["objective"])
+    model.objective.set_value(
+        sum(instance.shares[key].charge_usd_m * model.share[key] for key in instance.shares if key[1:3] in before)
+    )
+    least = solve(compile_model(model).program).objective
+    assert second["least_reuse"] <= least + 1e-3 <= second["reuse"] + 2e-3
+    assert second["reuse"] - least <= 0.05 * (first["charge_usd_m"] + 1.0) + 1e-3
 
 
 def test_a_portfolio_that_is_not_worth_what_was_said_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

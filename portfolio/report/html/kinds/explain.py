@@ -12,18 +12,23 @@ from portfolio.report.html.study import study_page
 from portfolio.report.html.tidy import StudyFolder, shown
 from portfolio.report.words import count, percent
 
-TABLES = {
-    "left_out": "Ways to finance it that are left out, and why",
-    "projects": "Who comes and goes with it",
-    "moves": "How far numbers would have to move",
-}
-"""Tables that are read, with their titles."""
+TABLES = (
+    ("rules", "One rule at a time taken out", ("rule", "verdict", "worth_low", "worth_high")),
+    ("moves", "How far a number would have to move", ("what", "value_now", "unit", "direction", "words")),
+    ("projects", "Who comes and goes with it", ("project", "change")),
+    ("left_out", "Ways to finance it that are left out, and why", ("structure", "why")),
+)
+"""Tables that are read: name, title, columns; the whole ones are at the end of the page."""
 
 
 def explain_page(found: StudyFolder) -> Page:
     """Return the page of a project."""
     blocks: tuple[Block, ...] = (_facts(found.record), *_worth(found), *found.warnings)
-    tables = tuple(shown(name, found.tables[name], title=t) for name, t in TABLES.items() if found.has(name))
+    tables = tuple(
+        shown(name, found.tables[name][list(columns)], title=title)
+        for name, title, columns in TABLES
+        if found.has(name, *columns)
+    )
     project = str(found.record["project"])
     sections = (
         Section(f"Why {project}, or why not", blocks),
