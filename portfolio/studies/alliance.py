@@ -13,11 +13,11 @@ from portfolio.engine.protocol import Limits, Status
 from portfolio.engine.variation import Changes
 from portfolio.evaluation.games import Coalition, Orders
 from portfolio.report.errors import UsageError
-from portfolio.report.headline import records
 from portfolio.report.steps import Clock, StepCall
 from portfolio.report.study import Study
 from portfolio.studies import alliance_tables as tables
 from portfolio.studies.agreement_tables import effects_table, switches_table
+from portfolio.studies.compare_tables import plain
 from portfolio.studies.differences import Weights
 from portfolio.studies.member_tables import members_table, points_table
 from portfolio.studies.points import FRESH, Answer, Point, Terms
@@ -224,6 +224,7 @@ def _study(
         "gap": terms.limits.gap,
         "alone": ask.alone,
         "agreements": [name for name, on in zip(SWITCHES, _own(case), strict=True) if on],
+        "gains": plain(made["members"]),
         "exact": arrivals.exact,
         "orders": len(arrivals.arrivals),
     }
@@ -231,9 +232,7 @@ def _study(
         made["shapley"] = tables.shapley_table(found)
         made["core"] = tables.core(found)
         made["joining"] = tables.joined(found)
-        figures["shapley"] = [
-            {name: None if value != value else value for name, value in row.items()} for row in records(made["shapley"])
-        ]
+        figures["shapley"] = plain(made["shapley"])
     solved = {on: a for on, a in settings.items() if a.fresh is not None}
     if solved:
         made["switches"] = switches_table(found, solved, SWITCHES, _own(case))

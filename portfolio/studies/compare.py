@@ -160,16 +160,19 @@ class _About:
         terms = self.desk.terms
         told = pairs(solved, self.weights, terms.level)
         made: dict[str, pd.DataFrame] = tables(self.compared, told, self.weights, self.reference, terms.level)
-        stopped = any(
+        stopped = sum(
             a.status in (Status.TIME_LIMIT, Status.INTERRUPTED) and not a.gap <= terms.limits.gap
             for a in (c.found.answer for c in self.compared)
         )
         title = case.settings.case
+        known = caveats(case, self.compared, told, terms)
+        if stopped:
+            known += (f"{stopped} of {len(self.compared)} searches were stopped by the time limit before the gap.",)
         return Study(
             kind="compare",
             title=title.title or title.name,
             tables=made,
             figures=figures(case, made, told, terms, self.reference),
-            caveats=caveats(case, self.compared, told, terms),
+            caveats=known,
             exit_code=3 if stopped else 0,
         )

@@ -251,14 +251,17 @@ class _Work:
                 marginals.append((v, marginal(here, more.answer, member, size, weights, each)))
         made = tables(self.case, self.ask.over, lines, first, marginals, goal, terms.level, self._budget)
         stopped = [e.answer for e in found] + ([] if goal is None else [t.answer for t in goal.tries])
-        late = any(a.status in LATE and not a.gap <= terms.limits.gap for a in stopped)
+        late = sum(a.status in LATE and not a.gap <= terms.limits.gap for a in stopped)
+        known = caveats(self.case, self.ask.over, lines, marginals, goal, terms)
+        if late:
+            known += (f"{late} of {len(stopped)} searches were stopped by the time limit before the gap.",)
         title = self.case.settings.case
         return Study(
             kind="frontier",
             title=title.title or title.name,
             tables=made,
             figures=figures(self.case, self.ask.over, self.ask.member, made, goal, terms, self._budget),
-            caveats=caveats(self.case, self.ask.over, lines, marginals, goal, terms),
+            caveats=known,
             exit_code=3 if late else 0,
         )
 

@@ -45,6 +45,8 @@ class TestAlliance:
         record = json.loads(run(*ALLIANCE, "--json", "--out", "here").stdout)
         assert {row["member"] for row in record["shapley"]} == {"EUF", "JOG"}
         assert record["shapley"][0]["order_low"] is None
+        own = [row for row in record["gains"] if row["figure"] == "own_objective"]
+        assert [row["verdict"] in ("gain", "lose", "undecided") for row in own] == [True, True]
         assert json.loads((home / "here" / "study.json").read_text())["tables"][0] == "points"
 
     def test_interrupted(self, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
