@@ -101,7 +101,7 @@ class TestTermsheet:
     def test_unknown_project(self) -> None:
         found = run("termsheet", "results/mine", "mime")
         assert found.exit_code == 2
-        assert "one of mine, plant" in found.stderr
+        assert "did you mean mine" in found.stderr
 
 
 class TestWait:
