@@ -17,6 +17,7 @@ from portfolio.studies.asking import MAIN, PATIENCE_S, Asker, Patience, terms_of
 from portfolio.studies.explain_tables import Explained, study_of
 from portfolio.studies.lifting import Lifted, Lifting
 from portfolio.studies.moving import WAYS, Moved, Mover
+from portfolio.studies.named import project_named
 from portfolio.studies.points import FRESH, Point
 from portfolio.studies.running import Desk, case_of
 from portfolio.studies.solving import prepared
@@ -88,9 +89,7 @@ def explain(
     with clock.phase("reading"):
         saved = SavedRun.given(run)
         case = case_of(saved.case, (), scenarios, seed)
-    names = [p.project for p in case.projects]
-    if project not in names:
-        raise UsageError(f"the case has no project {project!r}: one of {', '.join(names)}")
+    project = project_named(case, project)
     if unknown := [m for m in moves if m not in MOVES]:
         raise UsageError(f"cannot move {', '.join(unknown)}: one of {', '.join(MOVES)}")
     terms = terms_of(gap, time_limit, threads, fresh, level, jobs, cluster)
