@@ -2,7 +2,7 @@
 
 Usage: python docs/examples/alternatives.py [results/RUN [within]]
 
-Without arguments the tiny case is solved, and alternatives within 10 % are looked for: some seconds.
+Without arguments the tiny case is solved: some seconds. Its other projects are 43 % worse, hence the wide slack there.
 """
 
 import sys
@@ -16,7 +16,7 @@ TINY = Path(__file__).resolve().parents[2] / "inputs" / "tiny"
 def main(given: list[str]) -> None:
     """Look for alternatives to the portfolio of a run, or of the tiny case."""
     run = given[0] if given else portfolio.solve(TINY, scenarios=5, gap=0.0)
-    within = float(given[1]) if len(given) > 1 else 0.01 if given else 0.1
+    within = float(given[1]) if len(given) > 1 else 0.01 if given else 0.45
     for differ in ("projects", "money"):
         study = portfolio.alternatives(run, within=within, count=4, differ=differ, fresh=500 if given else 50)
         sys.stdout.write(f"Portfolios that differ in {differ}, within {within:.3g} of the best\n\n")

@@ -18,7 +18,7 @@ MEANING = {
     "in all": "no portfolio within the slack does without them",
     "in some": "there is one with and one without",
     "in none": "no portfolio within the slack has them",
-    "undecided": "not shown either way in the time given",
+    "undecided": "not decided in the time given",
 }
 """What the groups of projects mean."""
 
@@ -42,10 +42,11 @@ def _title(found: Study) -> Text:
 
 def _support(found: Study) -> Table:
     made = start_table("Projects in all, some or none of them", ("", "left"), ("projects", "left"), ("", "left"))
+    nobody = "none proven" if found.figures["support"]["undecided"] else "none"
     for group, meaning in MEANING.items():
         names = found.figures["support"][group]
         if names or group != "undecided":
-            made.add_row(group, escape(", ".join(names)) or "none", meaning)
+            made.add_row(group, escape(", ".join(names)) or nobody, meaning)
     return made
 
 

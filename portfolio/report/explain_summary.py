@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from rich.console import Group, RenderableType
 from rich.markup import escape
 from rich.table import Table
@@ -10,6 +12,11 @@ from rich.text import Text
 from portfolio.report.replications_summary import notes
 from portfolio.report.study import Study
 from portfolio.report.summary import count, number, start_table
+
+CLOSING = re.compile(r"closing in (\d+)")
+"""Reasons that hold for one window."""
+SMALL = 1e-4
+"""Part of the objective below which what is proven is told from zero alone."""
 
 
 def summary(found: Study) -> RenderableType:
@@ -62,8 +69,14 @@ def _others(found: Study) -> Table:
 
 def _left_out(found: Study) -> Table:
     made = start_table("Ways to finance it that are left out", ("structure", "left"), ("why", "left"))
+    windows: dict[tuple[str, str], list[str]] = {}
     for row in found.figures["left_out"]:
-        made.add_row("any" if row["structure"] == "*" else escape(row["structure"]), escape(row["why"]))
+        closing = CLOSING.match(row["why"])
+        why = row["why"] if closing is None else row["why"][closing.end() :]
+        windows.setdefault((row["structure"], why), []).extend([] if closing is None else [closing[1]])
+    for (structure, why), years in windows.items():
+        text = f"closing in {', '.join(years)}{why}" if years else why
+        made.add_row("any" if structure == "*" else escape(structure), escape(text))
     return made
 
 
@@ -71,16 +84,19 @@ def _rules(found: Study) -> Table:
     made = start_table(
         "One rule at a time taken out", ("without", "left"), ("that alone", "left"), ("it is then worth", "right")
     )
+    least = SMALL * float(found.tables["worlds"]["objective"].abs().min())
     for row in found.figures["rules"]:
-        made.add_row(escape(row["rule"]), escape(row["verdict"]), _span(row["worth_low"], row["worth_high"]))
+        made.add_row(escape(row["rule"]), escape(row["verdict"]), _span(row["worth_low"], row["worth_high"], least))
     return made
 
 
-def _span(low: float | None, high: float | None) -> str:
-    """What a project is worth at least and at most, as far as that is known."""
-    if low is None:
-        return "" if high is None else f"at most {number(high)}"
-    return f"at least {number(low)}" if high is None else f"{number(low)} to {number(high)}"
+def _span(low: float | None, high: float | None, least: float) -> str:
+    """What a project is worth at least and at most; a question ends as soon as it is decided, often just off zero."""
+    under = None if high is None else "less than 0" if -least < high < 0 else f"at most {number(high)}"
+    over = None if low is None else "more than 0" if 0 < low < least else f"at least {number(low)}"
+    if low is None or high is None or "than" in f"{under}{over}":
+        return ", ".join(text for text in (over, under) if text)
+    return f"{number(low)} to {number(high)}"
 
 
 def _moves(found: Study) -> Table:
@@ -90,6 +106,6 @@ def _moves(found: Study) -> Table:
     last = ""
     for row in found.figures["moves"]:
         first, last = row["what"] != last, row["what"]
-        now = "" if not first or row["value_now"] is None else f"{row['value_now']:,.4g} {row['unit']}"
-        made.add_row(row["what"] if first else "", escape(now), row["direction"], escape(row["words"]))
+        made.add_row(row["what"] if first else "", escape(row["now"]) if first else "", row["direction"],
+                     escape(row["words"]))  # fmt: skip
     return made

@@ -30,7 +30,7 @@ def selection_frequency(
     batches: int = 20,
     scenarios: int | None = None,
     gap: float = 0.01,
-    time_limit: float | None = 120.0,
+    time_limit: float | None = 60.0,
     level: float = 0.95,
     jobs: int = 1,
     cluster: str | None = None,

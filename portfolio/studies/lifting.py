@@ -62,8 +62,8 @@ class Lifting:
 
     @property
     def goal(self) -> float:
-        """What a portfolio with the project has to reach at least to be better than the one known without it."""
-        return self.pair.without_it.objective - small(self.pair.without_it.objective)
+        """What a portfolio with the project must come up to, if it is not to be worse than the one known without it."""
+        return self.pair.without_it.objective + small(self.pair.without_it.objective)
 
     def all(self) -> tuple[Lifted, ...]:
         """Every rule of :data:`portfolio.assemble.rules.RULES`, in that order."""

@@ -9,7 +9,7 @@ from portfolio.assemble import Assembly
 from portfolio.studies.moving import Moved, Side, State
 
 MOVES = (
-    "what", "direction", "unit", "value_now", "state_now", "stays_factor", "changes_factor", "end_factor",
+    "what", "now", "direction", "unit", "value_now", "state_now", "stays_factor", "changes_factor", "end_factor",
     "stays_value", "changes_value", "words",
 )  # fmt: skip
 TRIES = ("what", "factor", "value", "unit", "state")
@@ -26,7 +26,7 @@ def move_rows(moves: Sequence[Moved], project: str, assembly: Assembly) -> list[
     """
     rows = []
     for m in moves:
-        unit = _unit(m, project, assembly)
+        unit, now = m.unit, _now(m, project, assembly)
         for direction, way in (("less", -1), ("more", 1)):
             side = m.side(way)
             if not side.tries and (way == 1 or m.side(1).tries):
@@ -35,6 +35,7 @@ def move_rows(moves: Sequence[Moved], project: str, assembly: Assembly) -> list[
             rows.append(
                 {
                     "what": m.what,
+                    "now": now,
                     "direction": direction if side.tries else "",
                     "unit": unit,
                     "value_now": m.value,
@@ -106,17 +107,17 @@ def _times(value: float | None, factor: float | None) -> float | None:
     return None if value is None or factor is None else value * factor
 
 
-def _unit(moved: Moved, project: str, assembly: Assembly) -> str:
-    """Unit of the value; of strikes, which differ by structure, their range."""
+def _now(moved: Moved, project: str, assembly: Assembly) -> str:
+    """The number as the case has it, in words; of strikes, which differ by structure, their range."""
     if moved.what != "strike":
-        return moved.unit
+        return "" if moved.value is None or moved.unit.startswith("times") else f"{moved.value:,.4g} {moved.unit}"
     strikes = [c.financing.strike for (p, _), c in assembly.choices.items() if p == project and c.structure.tranche > 0]
     if not strikes:
-        return moved.unit
+        return ""
     capacity = assembly.instance.captive + assembly.instance.process
     at = assembly.instance.projects.index(project)
     made = capacity[at].max(axis=0)
     main = max(range(len(assembly.instance.materials)), key=lambda m: float(made[m] * strikes[0][m]))
     low, high = min(s[main] for s in strikes), max(s[main] for s in strikes)
     span = f"{low:,.3g}" if high - low < 0.005 * high else f"{low:,.3g} to {high:,.3g}"
-    return f"{moved.unit} of {span} USD/kg {assembly.instance.materials[main]}"
+    return f"{span} USD/kg {assembly.instance.materials[main]}"

@@ -86,14 +86,15 @@ class Inquiry:
         self._sweep(0, FIRST)
 
     def verdicts(self) -> tuple[Verdict, ...]:
-        """Ask again as long as there is time, and say what is known of every project then."""
-        for number in range(1, len(SWEEPS)):
+        """Ask what was not asked, then again as long as there is time; say what is known of every project then."""
+        for number in range(len(SWEEPS)):
             self._sweep(number, 1.0)
         return tuple(self._verdict(p) for p in self.projects)
 
     def _sweep(self, number: int, until: float) -> None:
         seconds = self.asker.patience.part(SWEEPS[number])
-        order = sorted(self._open(), key=lambda q: -self.proven.get(q, self.floor))
+        due = [q for q in self._open() if self._name(*q, number) not in self.asker.asked]
+        order = sorted(due, key=lambda q: -self.proven.get(q, self.floor))
         while order and not self.asker.patience.past(until):
             few, order = order[:ROUND], order[ROUND:]
             points = [self._point(way, p, number, seconds) for way, p in few]
@@ -113,8 +114,11 @@ class Inquiry:
     def _point(self, way: str, project: str, number: int, seconds: float | None) -> Point:
         own = frozenset({project})
         changes = Changes(must=own) if way == IN else Changes(never=own)
-        name = f"{way}_{project}_{number + 1}"
+        name = self._name(way, project, number)
         return Point(name, self.asker.case, changes, target=self.most, measured=False, time_limit_s=seconds)
+
+    def _name(self, way: str, project: str, number: int) -> str:
+        return f"{way}_{project}_{number + 1}"
 
     def _verdict(self, project: str) -> Verdict:
         sides = []

@@ -235,3 +235,16 @@ class TestCompile:
         x[found.first_stage[0]] -= 1e-7
         assert set(found.decision(x).select.values()) <= {0.0, 1.0}
         assert found.decision(np.zeros_like(x)) == Decision()
+
+
+def test_enough_ends_a_search_at_the_first_point_that_good() -> None:
+    """What is found is good enough, bounds still hold, and out of reach it changes nothing."""
+    programme = knapsack(3)
+    best = solve(programme)
+    enough = best.objective + 0.2 * abs(best.objective)
+    found = solve(programme, enough=enough)
+    assert found.status in ("enough", "optimal")
+    assert best.objective - 1e-6 <= found.objective <= enough
+    assert found.bound <= best.objective + 1e-6
+    beyond = solve(programme, enough=best.objective - 1.0)
+    assert (beyond.status, beyond.objective) == ("optimal", pytest.approx(best.objective))

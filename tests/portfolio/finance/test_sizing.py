@@ -109,6 +109,23 @@ def test_strike_earns_full_cost() -> None:
     assert found.strike[1] / found.strike[0] == pytest.approx(300 * 1.5 / 80)
 
 
+def test_a_factor_on_strikes_is_that_of_an_agreed_strike() -> None:
+    """0.9 times an agreed 85 is sized like 76.5 agreed; by formula without debt the strike alone is multiplied."""
+    case, price = nolans_like(), np.full((1, 19), 85.0)
+    structure = Structure(structure="c", tranche=1.0, debt="commercial", index="cpi")
+    agreed = replace(case.projects[0], strike_usd_kg=85.0)
+    factor = size(case, replace(agreed, strike_factor=0.9), structure, price)
+    direct = size(case, replace(agreed, strike_usd_kg=76.5), structure, price)
+    assert factor.strike[0] == pytest.approx(76.5)
+    assert factor.private_debt_usd_m == pytest.approx(direct.private_debt_usd_m)
+    assert factor.private_debt_usd_m < size(case, agreed, structure, price).private_debt_usd_m
+    patient = replace(structure, debt="patient")
+    usual = size(case, case.projects[0], patient, price)
+    lower = size(case, replace(case.projects[0], strike_factor=0.9), patient, price)
+    assert lower.strike[0] == pytest.approx(0.9 * usual.strike[0])
+    assert lower.uses_usd_m == pytest.approx(usual.uses_usd_m)
+
+
 def test_guarantee_covers_what_lenders_would_not_lend() -> None:
     """The uncovered part of all private debt is what the lenders take without guarantee."""
     case = small_case()

@@ -73,13 +73,14 @@ def worth_without(rule: str, project: str) -> float:
     return values[0] - values[1]
 
 
-@pytest.mark.parametrize("project", ["south", "plant"])
+@pytest.mark.parametrize("project", ["south", pytest.param("plant", marks=pytest.mark.slow)])
 def test_rules_by_enumeration(project: str) -> None:
     """Every verdict and bracket is that of the instance without the rule; nothing is left open at gap 0."""
     rules = {r["rule"]: r for r in found(project).figures["rules"]}
     assert set(rules) == set(RULES)
-    for rule, row in rules.items():
-        worth = worth_without(rule, project)
+    idle = [rule for rule, row in rules.items() if "no force" in row["verdict"]]
+    for rule in (set(rules) - set(idle)) | {idle[0]}:
+        row, worth = rules[rule], worth_without(rule, project)
         assert row["lets_it_in"] == (worth > 0), rule
         assert row["worth_low"] is None or row["worth_low"] <= worth + 1e-2
         assert row["worth_high"] is None or worth <= row["worth_high"] + 1e-2
@@ -87,6 +88,7 @@ def test_rules_by_enumeration(project: str) -> None:
     assert not all(r["lets_it_in"] for r in rules.values())
 
 
+@pytest.mark.slow
 def test_rules_one_by_one_say_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     """The question about rules taken out together saves searches and changes no verdict."""
     monkeypatch.setattr(Lifting, "_together", lambda *_: {})
@@ -242,14 +244,12 @@ def test_the_same_without_a_project() -> None:
     base = instance()
     assert same_without(base, instance(strike_factor=0.7), "south")
     assert not same_without(base, instance(strike_factor=0.7), "north")
-    for change in ({"strike_factor": 0.7}, {"p_by_2040": 0.1}):
-        moved = instance(**change)
-        own = frozenset({"south"})
-        values = [
-            portfolio.engine_for("extensive", i).solve(Changes(never=own).of(i), Limits(0.0)).objective
-            for i in (base, moved)
-        ]
-        assert same_without(base, moved, "south") <= (values[0] == pytest.approx(values[1], rel=1e-9))
+    own = Changes(never=frozenset({"south"}))
+    values = [
+        portfolio.engine_for("extensive", i).solve(own.of(i), Limits(0.0)).objective
+        for i in (base, instance(strike_factor=0.7))
+    ]
+    assert values[0] == pytest.approx(values[1], rel=1e-9)
     assert not same_without(base, instance(p_by_2040=0.1), "south")
 
 

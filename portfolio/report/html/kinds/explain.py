@@ -14,7 +14,7 @@ from portfolio.report.words import count, percent
 
 TABLES = (
     ("rules", "One rule at a time taken out", ("rule", "verdict", "worth_low", "worth_high")),
-    ("moves", "How far a number would have to move", ("what", "value_now", "unit", "direction", "words")),
+    ("moves", "How far a number would have to move", ("what", "now", "direction", "words")),
     ("projects", "Who comes and goes with it", ("project", "change")),
     ("left_out", "Ways to finance it that are left out, and why", ("structure", "why")),
 )
