@@ -8,6 +8,7 @@ cost, whatever the prices of linking rows (weak duality).
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import dataclass, replace
 
 import highspy
@@ -25,6 +26,10 @@ DIGITS = 9
 """Decimals by which packages are told apart."""
 SPECK = 1e-9
 """Reduced cost below zero that counts as rounding where a column has no upper bound."""
+DIVIDED = ("columns", "lower", "upper", "group", "select")
+"""Arrays of layers with a row for each choice."""
+REMEMBERED = ("origin", "real", "possible", "turn", "inverse", "base", "weight")
+"""Arrays of a pricing with a row for each choice."""
 
 
 @dataclass(frozen=True)
@@ -82,16 +87,16 @@ def _local_rows(programme: TwoStage) -> Flags:
     for choice in programme.choices:
         owner[choice.column] = owner[choice.others] = choice.group
     matrix = sparse.csr_array(first.matrix)
-    found = (first.row_lower <= 0) & (first.row_upper >= 0)
-    for row in np.flatnonzero(found):
-        owners = owner[matrix.indices[matrix.indptr[row] : matrix.indptr[row + 1]]]
-        found[row] = owners.size > 0 and owners[0] >= 0 and bool((owners == owners[0]).all())
-    return np.asarray(found)
+    some = np.flatnonzero(np.diff(matrix.indptr))
+    least, most = (reduce.reduceat(owner[matrix.indices], matrix.indptr[some]) for reduce in (np.minimum, np.maximum))
+    found = np.zeros(first.row_lower.size, dtype=bool)
+    found[some] = (least == most) & (least >= 0)
+    return np.asarray(found & (first.row_lower <= 0) & (first.row_upper >= 0))
 
 
 @dataclass(frozen=True)
 class Tables:
-    """The rows of every choice as dense tables padded with rows without effect.
+    """The rows of every choice, as it was before any division, as dense tables padded with rows without effect.
 
     Attributes
     ----------
@@ -118,12 +123,15 @@ class Pricing:
         own, self.possible = _without_impossible(own, owner, size)
         self.tables = _tables(own, owner, self.real.sum(axis=1), self.width)
         height = self.tables.lower.shape[1]
+        self.origin = np.arange(size)
         self.turn = np.zeros(size, dtype=np.int64)
         self.inverse = np.zeros((size, CERTIFICATES, self.width, height))
         self.met: list[dict[bytes, int]] = [{} for _ in range(size)]
         self.base = np.full((size, CERTIFICATES), -np.inf)
         self.weight = np.zeros((size, CERTIFICATES, self.width))
         self.solvers: dict[int, highspy.Highs] = {}
+        self.held: dict[str, Array] = {}
+        self.divisions: list[tuple[int, int]] = []
 
     def bounds(self, q: Array, below: Array) -> Array:
         """Lower bounds on the cost of any package of each choice at costs q (n,) of the first-stage columns.
@@ -179,20 +187,72 @@ class Pricing:
 
         What is remembered of the choice holds for both.
         """
-        new, layers, tables = self.layers.size, self.layers, self.tables
-        twice = np.append(np.arange(new), j)
-        self.layers = replace(
-            layers, **{name: getattr(layers, name)[twice] for name in ("columns", "lower", "upper", "group", "select")}
-        )
+        new = self._part(j, place)
+        for part in (j, new):
+            self._check(part)
+        return new
+
+    def divide_as(self, other: Pricing) -> None:
+        """Divide choices, none of which is divided yet, as they are in the pricing of a like programme.
+
+        Bases remembered there come along where the rows of the choice are the same but for their limits.
+        """
+        for j, place in other.divisions:
+            self._part(j, place)
+        for j in sorted({j for j, _ in other.divisions} | set(range(self.tables.rows.size, self.layers.size))):
+            self._check(j)
+        mine, theirs = self.tables, other.tables
+        if mine.matrix.shape == theirs.matrix.shape:
+            same = (mine.rows == theirs.rows) & (mine.matrix == theirs.matrix).all(axis=(1, 2))
+            for j in np.flatnonzero(same[self.origin]):
+                self.inverse[j], self.met[j] = other.inverse[j], dict(other.met[j])
+
+    def _part(self, j: int, place: int) -> int:
+        """Make two choices of one, as yet without asking whether they can be made; the number of the new one."""
+        new = self.layers.size
+        rows = {name: self._again(name, getattr(self.layers, name), j) for name in DIVIDED}
+        self.layers = replace(self.layers, **rows)
         self.layers.upper[j, place], self.layers.lower[new, place] = 0.0, 1.0
-        self.tables = Tables(tables.matrix[twice], tables.lower[twice], tables.upper[twice], tables.rows[twice])
-        for name in ("real", "possible", "turn", "inverse", "base", "weight"):
-            setattr(self, name, getattr(self, name)[twice])
+        for name in REMEMBERED:
+            setattr(self, name, self._again(name, getattr(self, name), j))
         self.met.append(dict(self.met[j]))
         self.solvers.pop(j, None)
-        for part in (j, new):
-            self.possible[part] = solve(self._alone(part)).x is not None
+        self.divisions.append((j, place))
         return new
+
+    def _check(self, j: int) -> None:
+        """Find out whether a choice can be made."""
+        if self.possible[j]:
+            solver = self._solver(j)
+            solver.run()
+            self.possible[j] = solver.getModelStatus() == highspy.HighsModelStatus.kOptimal
+
+    def _again(self, name: str, rows: Array, j: int) -> Array:
+        """Rows with row j once more at the end, in an array that has room for more."""
+        size, held = len(rows), self.held.get(name, rows)
+        if len(held) == size:
+            held = self.held[name] = np.concatenate([rows, np.zeros_like(rows)])
+        held[size] = held[j]
+        return held[: size + 1]
+
+    def copy(self) -> Pricing:
+        """The same choices, divided as they are, and what is remembered of them; nothing is shared."""
+        new = copy(self)
+        new.layers = replace(self.layers, **{name: np.array(getattr(self.layers, name)) for name in DIVIDED})
+        for name in REMEMBERED:
+            setattr(new, name, np.array(getattr(self, name)))
+        new.met = [dict(one) for one in self.met]
+        new.solvers, new.held, new.divisions = {}, {}, list(self.divisions)
+        return new
+
+    def admits(self, choice: Integers, value: Array) -> Flags:
+        """Which packages (K, width) of some choices (K,) keep bounds and rows."""
+        own = self.origin[choice]
+        rows = np.matmul(self.tables.matrix[own], value[:, :, None])[:, :, 0]
+        room = SPECK * (1.0 + np.abs(rows))
+        kept = (rows >= self.tables.lower[own] - room) & (rows <= self.tables.upper[own] + room)
+        inside = (value >= self.layers.lower[choice] - SPECK) & (value <= self.layers.upper[choice] + SPECK)
+        return np.asarray(kept.all(axis=1) & inside.all(axis=1))
 
     def _solver(self, j: int) -> highspy.Highs:
         """Warm programme of a choice; small, and made when first asked for."""
@@ -204,13 +264,14 @@ class Pricing:
 
     def _alone(self, j: int) -> LinearProgram:
         """The programme of one choice."""
-        rows, size = int(self.tables.rows[j]), int(self.real[j].sum())
+        own, size = self.origin[j], int(self.real[j].sum())
+        rows = int(self.tables.rows[own])
         return LinearProgram(
             cost=np.zeros(size),
             offset=0.0,
-            matrix=sparse.csc_array(self.tables.matrix[j][:rows, :size]),
-            row_lower=self.tables.lower[j][:rows],
-            row_upper=self.tables.upper[j][:rows],
+            matrix=sparse.csc_array(self.tables.matrix[own][:rows, :size]),
+            row_lower=self.tables.lower[own][:rows],
+            row_upper=self.tables.upper[own][:rows],
             lower=self.layers.lower[j][:size],
             upper=self.layers.upper[j][:size],
             integer=np.zeros(size, dtype=bool),
@@ -219,10 +280,10 @@ class Pricing:
     def _invert(self, j: int, columns: Integers, rows: Integers) -> None:
         """Keep the part of a basis' inverse that turns costs of columns into prices of rows."""
         key = columns.tobytes() + b"|" + rows.tobytes()
-        height = int(self.tables.rows[j])
+        height = int(self.tables.rows[self.origin[j]])
         if key in self.met[j] or columns.size + rows.size != height:
             return
-        matrix = self.tables.matrix[j][:height]
+        matrix = self.tables.matrix[self.origin[j]][:height]
         try:
             inverse = np.linalg.inv(np.hstack([matrix[:, columns], np.eye(height)[:, rows]]))
         except np.linalg.LinAlgError:  # bounds need no basis: a bound is lost, not wrong
@@ -240,11 +301,12 @@ class Pricing:
 
         Any prices prove a bound; those of a sign that the row has no limit for count as zero.
         """
-        lower, upper = self.tables.lower[which][:, None], self.tables.upper[which][:, None]
+        own = self.origin[which]
+        lower, upper = self.tables.lower[own][:, None], self.tables.upper[own][:, None]
         limit = np.where(dual > 0, lower, upper)
         dual = np.where(np.isinf(limit), 0.0, dual)
         worth = (dual * np.where(np.isinf(limit), 0.0, limit)).sum(axis=2)
-        return worth, np.matmul(dual, self.tables.matrix[which])
+        return worth, np.matmul(dual, self.tables.matrix[own])
 
     def _keep(self, which: Integers, base: Array, weight: Array) -> None:
         at = self.turn[which] % CERTIFICATES
@@ -347,6 +409,24 @@ class Packages:
         self.value = np.zeros((64, pricing.width))
         self.count = 0
         self.known: dict[bytes, int] = {}
+
+    def copy(self) -> Packages:
+        """The same packages; nothing is shared."""
+        new = copy(self)
+        new.pricing, new.known = self.pricing.copy(), dict(self.known)
+        new.choice, new.value = np.array(self.choice), np.array(self.value)
+        return new
+
+    def of_like(self, programme: TwoStage) -> Packages:
+        """Packages for a programme of the same choices: divided alike, and those of these that its rows let through."""
+        pricing = Pricing(programme)
+        pricing.divide_as(self.pricing)
+        new, count = Packages(pricing), self.count
+        choice, value = np.maximum(self.choice[:count], 0), self.value[:count]
+        used = (self.choice[:count] >= 0) & pricing.possible[choice] & pricing.admits(choice, value)
+        for k in np.flatnonzero(used):
+            new.add(int(choice[k]), value[k])
+        return new
 
     def add(self, choice: int, value: Array) -> int:
         """Number of a package, new or known."""
