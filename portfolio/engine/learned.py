@@ -26,7 +26,7 @@ from scipy import sparse
 
 from portfolio.engine.cuts import CutPool
 from portfolio.engine.fingerprint import Digest
-from portfolio.engine.pricing import Packages
+from portfolio.engine.packages import Packages
 from portfolio.engine.programme import Array, Integers, TwoStage
 from portfolio.engine.tree import Costs, Path
 

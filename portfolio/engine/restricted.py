@@ -13,7 +13,8 @@ from scipy import sparse
 
 from portfolio.engine.cuts import CutPool
 from portfolio.engine.highs import LinearProgram, SolverError, load
-from portfolio.engine.pricing import Layers, Packages
+from portfolio.engine.packages import Packages
+from portfolio.engine.pricing import Layers
 from portfolio.engine.programme import Array, Flags, Integers, TwoStage
 from portfolio.engine.relaxation import MOST, VIOLATION, Point, slackest
 

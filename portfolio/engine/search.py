@@ -18,8 +18,9 @@ import numpy as np
 from portfolio.engine.choices import Choices
 from portfolio.engine.completion import Completion
 from portfolio.engine.cuts import CutPool, Layout, tail_mean
+from portfolio.engine.packages import Packages, falls_apart
 from portfolio.engine.passes import Passes
-from portfolio.engine.pricing import Packages, Pricing, falls_apart
+from portfolio.engine.pricing import Pricing
 from portfolio.engine.programme import Array, TwoStage
 from portfolio.engine.protocol import Limits
 from portfolio.engine.relaxation import Point, Relaxation

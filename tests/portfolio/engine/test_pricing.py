@@ -13,8 +13,9 @@ from portfolio.engine.assembled import compile_instance
 from portfolio.engine.cuts import CutPool, Layout
 from portfolio.engine.decomposition import allowed
 from portfolio.engine.highs import solve
+from portfolio.engine.packages import Packages, falls_apart
 from portfolio.engine.passes import Passes
-from portfolio.engine.pricing import Packages, Pricing, falls_apart
+from portfolio.engine.pricing import Pricing
 from portfolio.engine.programme import Array, TwoStage
 from portfolio.engine.protocol import Limits
 from portfolio.engine.relaxation import Relaxation, master, relaxed
@@ -203,7 +204,7 @@ def test_packages_of_another_programme() -> None:
         mixed.divide()
     taken = mixed.packages.of_like(p)
     used = mixed.packages.choice[: mixed.packages.count] >= 0
-    assert taken.count == np.unique(np.round(mixed.packages.value[: used.size][used], 9), axis=0).shape[0]
+    assert taken.count == used.sum() > 0
     larger = {key: 1.5 * value for key, value in i.min_ticket.items()}
     q = compile_instance(altered(i, min_ticket=larger)).programme
     fewer = mixed.packages.of_like(q)
