@@ -12,8 +12,9 @@ from models.decision import Decision
 from models.expressions import Block
 from models.first_stage import add_first_stage, first_stage_cost
 from models.instance import Instance
-from models.recourse import View, add_recourse, side_costs, view_of, weighted_shortfall
+from models.recourse import add_recourse, side_costs, weighted_shortfall
 from models.risk import cvar, expectation
+from models.view import View, view_of
 
 
 def fixed(decision: Decision, instance: Instance) -> SimpleNamespace:

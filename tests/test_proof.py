@@ -32,6 +32,8 @@ INPUTS = Path(__file__).resolve().parents[1] / "inputs"
 TINY, REAL = INPUTS / "tiny", INPUTS / "eu_japan_ree"
 EXACT = Limits(gap=0.0, threads=1)
 SEEDS = range(8)
+# Of properties that take several solves or a run folder each, all but a few are left to the slow tests.
+SOME = [seed if seed < 3 else pytest.param(seed, marks=pytest.mark.slow) for seed in SEEDS]
 
 
 def assembled(case: Case) -> Assembly:
@@ -160,7 +162,7 @@ def test_objective_of_the_tiny_run(tmp_path: Path) -> None:
     check_run(tmp_path / "run")
 
 
-@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("seed", SOME)
 def test_objective_of_random_runs(seed: int, tmp_path: Path) -> None:
     portfolio.solve(random_case(seed), gap=0.0, out=tmp_path / "run")
     check_run(tmp_path / "run")
@@ -203,7 +205,7 @@ def test_more_budget_never_hurts(seed: int) -> None:
         last = now
 
 
-@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("seed", SOME)
 def test_more_eligible_instruments_never_hurt(seed: int) -> None:
     """Each row of the eligibility table taken away, and one added."""
     case = random_case(seed)

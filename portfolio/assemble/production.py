@@ -12,10 +12,10 @@ from models.terms import OptionKey
 from portfolio.assemble.memory import Within, zeros
 from portfolio.assemble.options import Choice
 from portfolio.case.records import Case
-from portfolio.case.tables import Project
 from portfolio.finance.closing import Closing, lost_before, supported
-from portfolio.finance.contracts import market
+from portfolio.finance.contracts import Market, market
 from portfolio.finance.simulate import yields
+from portfolio.finance.types import Financing
 from portfolio.finance.unaided import alone, merchant
 from portfolio.scenarios.drivers import Drivers, slices
 
@@ -75,49 +75,78 @@ def produce(
     expected_price : array, (M, T)
         Forecast of reference prices, USD/kg.
     """
-    keys = list(options)
+    plan = _Plan.of_options(case, list(options), choices)
     years, size = len(case.years), drivers.size
-    terms = [(p, v, choices[p, a].structure.term_from, choices[p, a].structure.term_y) for p, a, v in keys]
-    numbers = {term: g for g, term in enumerate(dict.fromkeys(terms))}
-    group = np.array([numbers[term] for term in terms], dtype=np.int64)
     target = _Target(
-        output=zeros((len(keys), years, size), np.float32),
-        part=zeros((len(numbers), years, size), np.float32),
+        output=zeros((len(plan.keys), years, size), np.float32),
+        part=zeros((len(plan.first), years, size), np.float32),
         unaided=zeros((len(case.projects), years, size)),
     )
     chunks = [(some, drivers.rows(some)) for some in slices(size, CHUNK)]
-    prepared = [(some, chunk, market(case, chunk)) for some, chunk in chunks]
-    first = {terms.index(term) for term in numbers}
-    at: dict[str, list[int]] = {p.project: [] for p in case.projects}
-    for j, key in enumerate(keys):
-        at[key[0]].append(j)
-
-    def work(project: Project) -> None:
-        mine = at[project.project]
-        money = merchant(case, project, expected_price)
-        for some, chunk, prices in prepared:
-            closings: list[Closing] = [alone(case, project, money, chunk)]
-            for j in mine:
-                c, window = choices[keys[j][:2]], keys[j][2]
-                closings.append(supported(case, project, c.structure, c.financing, window, chunk))
-            wanted = [n for n, j in enumerate(mine, start=1) if j in first]
-            output, part = yields(case, project, closings, chunk, prices, wanted)
-            _write(target.unaided[case.project_names.index(project.project)], some, output[0].astype(np.float32))
-            for n, j in enumerate(mine, start=1):
-                _write(target.output[j], some, output[n])
-                if n in part:
-                    _write(target.part[group[j]], some, part[n])
-
+    prepared = [_Chunk(some, chunk, market(case, chunk)) for some, chunk in chunks]
     # One after the other: steps this small wait for the interpreter lock longer than two threads save.
-    for project in case.projects:
-        work(project)
+    for number, project in enumerate(case.projects):
+        money = merchant(case, project, expected_price)
+        for chunk in prepared:
+            _simulate(case, number, money, chunk, plan, target)
     output = target.output.transpose(2, 0, 1)
     return Production(
         output=output,
-        contracted=Within(output, target.part.transpose(2, 0, 1), group),
+        contracted=Within(output, target.part.transpose(2, 0, 1), plan.group),
         unaided=target.unaided.transpose(2, 0, 1),
         lost=lost(case, drivers),
     )
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """Options in the order of the J axis, and which of them share a contract term.
+
+    ``group`` (J,) numbers the terms, ``first`` holds the first option of each, ``of`` the options of each project.
+    """
+
+    keys: list[OptionKey]
+    choices: Mapping[tuple[str, str], Choice]
+    group: npt.NDArray[np.int64]
+    first: frozenset[int]
+    of: Mapping[str, list[int]]
+
+    @classmethod
+    def of_options(cls, case: Case, keys: list[OptionKey], choices: Mapping[tuple[str, str], Choice]) -> _Plan:
+        terms = [(p, v, choices[p, a].structure.term_from, choices[p, a].structure.term_y) for p, a, v in keys]
+        numbers = {term: g for g, term in enumerate(dict.fromkeys(terms))}
+        of: dict[str, list[int]] = {p.project: [] for p in case.projects}
+        for j, key in enumerate(keys):
+            of[key[0]].append(j)
+        group = np.array([numbers[term] for term in terms], dtype=np.int64)
+        return cls(keys, choices, group, frozenset(terms.index(term) for term in numbers), of)
+
+
+@dataclass(frozen=True)
+class _Chunk:
+    """Some scenarios, what is drawn for them, and prices."""
+
+    some: slice
+    drivers: Drivers
+    prices: Market
+
+
+def _simulate(case: Case, number: int, money: Financing, chunk: _Chunk, plan: _Plan, target: _Target) -> None:
+    """Simulate a project without support and under each of its options on some scenarios."""
+    project = case.projects[number]
+    mine = plan.of[project.project]
+    closings: list[Closing] = [alone(case, project, money, chunk.drivers)]
+    for j in mine:
+        p, a, window = plan.keys[j]
+        c = plan.choices[p, a]
+        closings.append(supported(case, project, c.structure, c.financing, window, chunk.drivers))
+    wanted = [n for n, j in enumerate(mine, start=1) if j in plan.first]
+    output, part = yields(case, project, closings, chunk.drivers, chunk.prices, wanted)
+    _write(target.unaided[number], chunk.some, output[0].astype(np.float32))
+    for n, j in enumerate(mine, start=1):
+        _write(target.output[j], chunk.some, output[n])
+        if n in part:
+            _write(target.part[plan.group[j]], chunk.some, part[n])
 
 
 def lost(case: Case, drivers: Drivers) -> npt.NDArray[np.bool_]:

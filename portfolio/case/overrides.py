@@ -8,12 +8,12 @@ Overrides act on the text of the files, so that a new value is typed and checked
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from portfolio.case.parsing import CellError, parse_cell, parse_number
-from portfolio.case.problems import CaseError, Problem, advise
+from portfolio.case.problems import CaseError, Problem, advise, nearest
 from portfolio.case.schema import Column, columns
 from portfolio.case.settings import SECTIONS
 from portfolio.case.sheets import Document, Folder, Line, Sheet, key_columns, known_names, table_file
@@ -82,7 +82,7 @@ def _take_apart(text: str) -> Override:
     known = {c.name: c for c in columns(SECTIONS.get(home) or TABLES[home])}
     if name not in known:
         what = "key" if home in SECTIONS else "column"
-        raise _RefusedError(f"unknown {what} {name!r} of {home}", advise(name, known))
+        raise _RefusedError(f"unknown {what} {name!r} of {home}", _remedy(name, known))
     if override.factor:
         if known[name].kind not in ("number", "integer"):
             raise _RefusedError(f"{name} is no number, so a factor has no meaning", "write = and the value")
@@ -91,6 +91,17 @@ def _take_apart(text: str) -> Override:
         except CellError as fault:
             raise _RefusedError(f"factor {override.value!r} is {fault.why}", fault.remedy) from None
     return override
+
+
+def _remedy(name: str, known: Iterable[str]) -> str:
+    """Return what is likely meant: a name close to it, or the places elsewhere that begin like it."""
+    names = list(known)
+    if nearest(name, names) is None:
+        homes = {**SECTIONS, **TABLES}
+        places = [f"{home}.{c.name}" for home, what in homes.items() for c in columns(what) if c.name.startswith(name)]
+        if 0 < len(places) < 4:
+            return f"did you mean {' or '.join(places)}?"
+    return advise(name, names)
 
 
 def _apply(folder: Folder, override: Override) -> Folder:

@@ -80,70 +80,102 @@ class CashFlows:
         return mean_delivered(self.path)
 
 
+@dataclass(frozen=True)
+class _Factors:
+    """Discount factors by year: none, from the window at the risk-free and at the risky rate, and from today."""
+
+    one: Array
+    free: Array
+    risky: Array
+    today: Array
+
+    @classmethod
+    def of(cls, case: Case, window: int) -> _Factors:
+        years, f = np.array(case.years, dtype=float), case.settings.finance
+        safe, risk = 1.0 + f.risk_free, 1.0 + f.risk_free + f.asset_premium
+        since = years - window
+        return cls(np.ones_like(years), safe**-since, risk**-since, safe ** -(years - years[0]))
+
+    def by_convention(self, flow: Array, neutral: Array) -> Array:
+        """Value of a flow under each convention, (4,); ``neutral`` is the flow under risk-neutral prices."""
+        return np.array([flow @ w for w in (self.one, self.free, self.free)] + [neutral @ self.free])
+
+
+@dataclass(frozen=True)
+class _Means:
+    """Means over scenarios: those kept, in which no rival was first, and all."""
+
+    kept: npt.NDArray[np.intp]
+    weights: Array
+
+    @classmethod
+    def of(cls, path: PlantPath) -> _Means:
+        kept = np.flatnonzero(~path.lost)
+        return cls(kept, np.array([~path.lost / max(kept.size, 1), np.full(path.lost.size, 1.0 / path.lost.size)]))
+
+    def by_year(self, flow: Array) -> tuple[Array, Array]:
+        """Mean by year over the scenarios kept, and over all."""
+        kept_mean, all_mean = self.weights @ flow
+        return kept_mean, all_mean
+
+    def over_kept(self, values: Array) -> float:
+        """Mean over the scenarios kept, 0 where there are none."""
+        return float(values[self.kept].mean()) if self.kept.size else 0.0
+
+
 def cash_flows(
     case: Case, project: Project, structure: Structure, financing: Financing, window: int, path: PlantPath
 ) -> CashFlows:
     """Return what all commitments to a path share; see :class:`CashFlows`."""
     f = case.settings.finance
-    years = np.array(case.years, dtype=float)
-    free = (1.0 + f.risk_free) ** -(years - window)
-    risky = (1.0 + f.risk_free + f.asset_premium) ** -(years - window)
-    today = (1.0 + f.risk_free) ** -(years - years[0])
-    after = years[-1] + 1.0
-    kept = np.flatnonzero(~path.lost)
-    some = kept if kept.size else np.arange(0)
-    weights = np.array([~path.lost / max(kept.size, 1), np.full(path.lost.size, 1.0 / path.lost.size)])
-    one = np.ones_like(free)
-
-    def means(flow: Array) -> tuple[Array, Array]:
-        """Mean by year over the scenarios kept, and over all."""
-        kept_mean, all_mean = weights @ flow
-        return kept_mean, all_mean
-
-    def by_convention(flow: Array, neutral: Array) -> Array:
-        return np.array([flow @ one, flow @ free, flow @ free, neutral @ free])
-
-    floor, all_floor = means(path.floor)
-    neutral, _ = means(path.floor_neutral)
-    outlay, all_outlay = means(path.outlay)
-    service, all_service = means(path.loan_service)
-    overrun, all_overrun = means(path.overrun_call)
-    call, all_call = means(path.guarantee_call)
-    fees, all_fees = means(path.guarantee_fee)
-    balance = float(path.loan_balance[some].mean()) if some.size else 0.0
-    loss = float(path.loan_loss[some].mean()) if some.size else 0.0
-    drawn = float(outlay @ free)
-    subsidy = drawn - float(service @ free) - balance * (1.0 + f.risk_free) ** -(after - window)
-    risk = 1.0 + f.risk_free + f.asset_premium
-    fair = drawn - float(service @ risky) - balance * risk ** -(after - window)
-    left = float(path.loan_balance.mean()) * (1.0 + f.risk_free) ** -(after - years[0])
-    net = np.maximum(path.floor - path.upside, 0.0)
+    at, mean = _Factors.of(case, window), _Means.of(path)
+    floor, all_floor = mean.by_year(path.floor)
+    neutral, _ = mean.by_year(path.floor_neutral)
+    _, all_outlay = mean.by_year(path.outlay)
+    _, all_service = mean.by_year(path.loan_service)
+    overrun, all_overrun = mean.by_year(path.overrun_call)
+    call, all_call = mean.by_year(path.guarantee_call)
+    fees, all_fees = mean.by_year(path.guarantee_fee)
+    after = case.years[-1] + 1.0
+    left = float(path.loan_balance.mean()) * (1.0 + f.risk_free) ** -(after - case.years[0])
     plant = economics(case, project)
     term = planned_term(case, project, structure, financing, window, path)
-    calls = by_convention(call, call)
+    calls = at.by_convention(call, call)
     # The market price of the risk a guarantor takes is the premium lenders would ask on the covered balance.
-    calls[3] += f.asset_premium * float(fees @ free)
+    calls[3] += f.asset_premium * float(fees @ at.free)
     return CashFlows(
         plant=plant,
         term=term,
         path=path,
         potential=maximum_payout(plant, term),
-        floor=by_convention(floor, neutral),
-        tail=_shortfall(path.floor @ free, some),
-        payout95=_quantile(net, some),
-        loan=np.maximum(0.0, np.array([1.0, max(f.loan_floor, loss), subsidy, fair])),
-        overrun=by_convention(overrun, overrun),
+        floor=at.by_convention(floor, neutral),
+        tail=_shortfall(path.floor @ at.free, mean.kept),
+        payout95=_quantile(np.maximum(path.floor - path.upside, 0.0), mean.kept),
+        loan=_loan(case, window, path, at, mean),
+        overrun=at.by_convention(overrun, overrun),
         call=calls,
-        fee=np.array([fees @ w for w in (one, free, free, risky)]),
-        call95=_quantile(path.guarantee_call, some),
-        expected_net=float((all_floor - means(path.upside)[1]) @ today),
-        expected_loan=float((all_outlay - all_service) @ today) - left,
-        expected_equity=float((all_outlay - means(path.dividends)[1]) @ today),
-        expected_grant=float(all_outlay @ today),
-        expected_overrun=float(all_overrun @ today),
-        expected_call=float(all_call @ today),
-        expected_fee=float(all_fees @ today),
+        fee=np.array([fees @ w for w in (at.one, at.free, at.free, at.risky)]),
+        call95=_quantile(path.guarantee_call, mean.kept),
+        expected_net=float((all_floor - mean.by_year(path.upside)[1]) @ at.today),
+        expected_loan=float((all_outlay - all_service) @ at.today) - left,
+        expected_equity=float((all_outlay - mean.by_year(path.dividends)[1]) @ at.today),
+        expected_grant=float(all_outlay @ at.today),
+        expected_overrun=float(all_overrun @ at.today),
+        expected_call=float(all_call @ at.today),
+        expected_fee=float(all_fees @ at.today),
     )
+
+
+def _loan(case: Case, window: int, path: PlantPath, at: _Factors, mean: _Means) -> Array:
+    """Charge of a loan of one by convention, (4,): in full; at least its expected loss; net of service and balance."""
+    f = case.settings.finance
+    outlay, _ = mean.by_year(path.outlay)
+    service, _ = mean.by_year(path.loan_service)
+    balance, loss = mean.over_kept(path.loan_balance), mean.over_kept(path.loan_loss)
+    drawn, held = float(outlay @ at.free), case.years[-1] + 1.0 - window
+    subsidy = drawn - float(service @ at.free) - balance * (1.0 + f.risk_free) ** -held
+    fair = drawn - float(service @ at.risky) - balance * (1.0 + f.risk_free + f.asset_premium) ** -held
+    return np.array([1.0, max(f.loan_floor, loss), max(0.0, subsidy), max(0.0, fair)])
 
 
 def commitments(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ import pandas as pd
 
 from models import Instance
 from portfolio.case.records import Case
+from portfolio.evaluation.figures import DIFFERENCE
 from portfolio.evaluation.fresh import Measured
 from portfolio.evaluation.measures import WITH, WITHOUT
 from portfolio.report.headline import records, uncertain_inputs
@@ -122,6 +123,22 @@ def finite(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [{k: None if isinstance(v, float) and not np.isfinite(v) else v for k, v in row.items()} for row in rows]
 
 
+FIGURES = {
+    "tonnes_per_year": "tonnes a year (contained oxide)",
+    "share_of_demand": "share of demand",
+    "weighted": "weighted by value at stake",
+    "weighted_cvar": "weighted, worst scenarios (CVaR)",
+    "reduction": "weighted shortfall the fund removes",
+    "probability": "scenarios with any shortfall",
+}
+"""Figures in words; others go by their names."""
+
+
+def figure_in_words(name: str) -> str:
+    """Return what a figure of the table is, as a person says it."""
+    return FIGURES.get(name, name.replace("weighted_p", "weighted, quantile at ") + " %" * ("weighted_p" in name))
+
+
 def warnings(case: Case, figures: pd.DataFrame, level: float, in_sample: int) -> tuple[str, ...]:
     """What a reader has to know before acting on an evaluation, in plain sentences."""
     found = [
@@ -130,17 +147,24 @@ def warnings(case: Case, figures: pd.DataFrame, level: float, in_sample: int) ->
     ]
     doubtful = figures.loc[figures["reliable"] == 0]
     for note, rows in doubtful.groupby("note", sort=False):
-        names = ", ".join(dict.fromkeys(rows["figure"]))
+        names = ", ".join(dict.fromkeys(rows["figure"].map(figure_in_words)))
         found.append(f"Intervals not to be relied on: {names} ({note}).")
     low, marked = uncertain_inputs(case)
     if marked:
         found.append(f"{low:,} of {marked:,} input rows are estimates or of low confidence.")
-    optimism = figures.loc[(figures["figure"] == "weighted") & (figures["world"] == WITH)].iloc[0]
-    if optimism["optimism_high"] < 0:
-        found.append(
-            f"The run looked better than it is: {in_sample:,} scenarios flattered it. Solve with more of them."
+    return (*found, *_optimism(figures, in_sample))
+
+
+def _optimism(figures: pd.DataFrame, in_sample: int) -> Iterator[str]:
+    """Whether the run claimed too much: what the fund takes off, or the level of shortfall in a mild sample alone."""
+    high = figures.loc[figures["figure"] == "weighted"].set_index("world")["optimism_high"]
+    if high[DIFFERENCE] < 0:
+        yield f"The fund looked better than it is: {in_sample:,} scenarios flattered it. Solve with more of them."
+    elif high[WITH] < 0:
+        yield (
+            f"The run's {in_sample:,} scenarios are milder than most: there is more shortfall on fresh ones. What the "
+            "fund takes off was not overstated. Solve with more of them."
         )
-    return tuple(found)
 
 
 def scenario_rows(instance: Instance, measured: Measured) -> pd.DataFrame:

@@ -119,7 +119,11 @@ def _commitments(portfolio: pd.DataFrame, advice: int) -> pd.DataFrame:
     return portfolio.loc[wanted, columns]
 
 
-def caveats(case: Case, solution: Solution, asked: float, scenarios: int) -> list[str]:
+MUCH = 1.1
+"""A charge beyond this many times the money given is explained."""
+
+
+def caveats(case: Case, solution: Solution, asked: float, scenarios: int, portfolio: pd.DataFrame) -> list[str]:
     """What a reader has to know before acting on a run, in plain sentences."""
     low, marked = uncertain_inputs(case)
     first = case.windows[0]
@@ -139,4 +143,10 @@ def caveats(case: Case, solution: Solution, asked: float, scenarios: int) -> lis
         found.append(f"Only commitments of {first} are advice; later ones are a plan to solve again by then.")
     else:
         found.append(f"Commitments of {first} are advice; nothing is assumed to be committed later.")
+    money = portfolio.loc[portfolio["kind"].isin(("loan", "equity", "grant"))]
+    if dearer := sorted(set(money.loc[money["charge_usd_m"] > MUCH * money["usd_m"], "project"])):
+        found.append(
+            f"{', '.join(dearer)}: charged over {100 * (MUCH - 1):.0f} % more than the money given, since members "
+            "answer for cost overruns too: expected calls come on top."
+        )
     return found

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from typing import Any
 
 import pandas as pd
@@ -25,14 +25,14 @@ SHOWN = 6
 def summary(run: Run) -> RenderableType:
     """Return the whole summary; fits 80 columns."""
     parts: list[RenderableType] = [_title(run), _shortfall(run), _by_region(run)]
-    if run.headline["benchmarks"]:
-        parts.append(_benchmarks(run))
     parts += _funding(run)
     if len(run.projects):
         parts.append(_changes(run))
     parts.append(_budgets(run))
     if len(run.portfolio):
         parts.append(_conventions(run))
+    if run.headline["benchmarks"]:
+        parts.append(_benchmarks(run))
     parts += [_binding(run), _notes(run)]
     return Group(*parts)
 
@@ -144,10 +144,11 @@ def _funding(run: Run) -> Iterator[RenderableType]:
             if advice:
                 yield Text(f"{what}: nothing\n", style="bold")
             continue
-        yield _commitments(what, rows, years=not advice)
+        fixed = run.portfolio.loc[(run.portfolio["kind"] == "overhead") & (run.portfolio["advice"] == advice)]
+        yield _commitments(what, rows, fixed, years=not advice)
 
 
-def _commitments(title: str, rows: pd.DataFrame, *, years: bool) -> Table:
+def _commitments(title: str, rows: pd.DataFrame, fixed: pd.DataFrame, *, years: bool) -> Table:
     table = start_table(
         title,
         *((("year", "left"),) if years else ()),
@@ -161,8 +162,7 @@ def _commitments(title: str, rows: pd.DataFrame, *, years: bool) -> Table:
     for row in rows.to_dict(orient="records"):
         place = (row["project"] or row["name"], row["window"])
         head = [str(row["window"])] if years else []
-        country = f" ({escape(str(row['country']))})" if row["country"] else ""
-        head.append(f"{escape(str(row['name'] or row['project']))}{country}")
+        head.append(escape(_called(row)))
         table.add_row(
             *(head if place != last else [""] * len(head)),
             escape(str(row["member"])),
@@ -171,7 +171,18 @@ def _commitments(title: str, rows: pd.DataFrame, *, years: bool) -> Table:
             number(float(row["charge_usd_m"])),
         )
         last = place
+    by = fixed.groupby(["window", "member"], sort=True)[["charge_usd_m"]].sum().reset_index()
+    for n, row in enumerate(by.to_dict(orient="records")):
+        head = [str(row["window"])] if years else []
+        head.append("fixed costs of instruments" if n == 0 else "")
+        table.add_row(*head, escape(str(row["member"])), "", "", number(float(row["charge_usd_m"])))
     return table
+
+
+def _called(row: dict[Hashable, Any]) -> str:
+    """Name, identifier and country: commands take the name or the identifier."""
+    known = [str(part) for part in (row["project"] if row["name"] else "", row["country"]) if part]
+    return f"{row['name'] or row['project']}" + (f" ({', '.join(known)})" if known else "")
 
 
 def _changes(run: Run) -> Table:

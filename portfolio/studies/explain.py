@@ -17,6 +17,7 @@ from portfolio.report.steps import Clock, StepCall
 from portfolio.report.study import Study
 from portfolio.studies.explain_tables import Explained, Moved, Pair, study_of
 from portfolio.studies.moving import MOST, move
+from portfolio.studies.named import project_named
 from portfolio.studies.points import FRESH, Answer, Point, Terms
 from portfolio.studies.running import Desk, case_of
 from portfolio.studies.solving import prepared
@@ -81,9 +82,7 @@ def explain(
     with clock.phase("reading"):
         saved = SavedRun.given(run)
         case = case_of(saved.case, (), scenarios, seed)
-    names = [p.project for p in case.projects]
-    if project not in names:
-        raise UsageError(f"the case has no project {project!r}: one of {', '.join(names)}")
+    project = project_named(case, project)
     if unknown := [m for m in moves if m not in MOVES]:
         raise UsageError(f"cannot move {', '.join(unknown)}: one of {', '.join(MOVES)}")
     terms = Terms(Limits(gap, time_limit, threads), fresh, level, jobs, cluster)

@@ -215,7 +215,7 @@ def _evaluate(case: Case, assembly: Assembly, solution: Solution, decision: Deci
         budgets=tables["budgets"],
         limits=tables["limits"],
         headline=build_headline(assembly, tables, without, with_fund, decision),
-        caveats=tuple(caveats(case, solution, gap, instance.scenarios.size)),
+        caveats=tuple(caveats(case, solution, gap, instance.scenarios.size, tables["portfolio"])),
         seed=case.settings.sampling.seed,
         asked_gap=gap,
         seconds={},

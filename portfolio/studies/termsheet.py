@@ -18,6 +18,7 @@ from portfolio.report.steps import Clock, Step, StepCall
 from portfolio.report.study import Study
 from portfolio.scenarios.sampling import sample
 from portfolio.studies import termsheet_tables as tables
+from portfolio.studies.named import project_named
 from portfolio.studies.offers import Bench, Offer, Package, Trial, not_dominated, package
 from portfolio.studies.points import Terms
 from portfolio.studies.running import Desk
@@ -99,7 +100,8 @@ def termsheet(
     clock = Clock(progress)
     with clock.phase("reading"):
         saved = SavedRun.given(run)
-    _check(saved, project, ask)
+    project = project_named(saved.case, project)
+    _check(saved, ask)
     desk = Desk.of(
         out, Terms(level=level, fresh=scenarios), clock, "termsheet", saved.case, saved.decision, project, ask
     )
@@ -110,11 +112,9 @@ def termsheet(
     return desk.finish(lambda: _study(saved, bench, ask, rows))
 
 
-def _check(saved: SavedRun, project: str, ask: Ask) -> None:
+def _check(saved: SavedRun, ask: Ask) -> None:
     """Refuse what cannot work."""
     case = saved.case
-    if project not in case.project_names:
-        raise UsageError(f"{saved.name} has no project {project!r}: one of {', '.join(sorted(case.project_names))}")
     if not 0 < ask.survival < 1:
         raise UsageError("survival has to be a probability between 0 and 1")
     if ask.until is not None and ask.until not in case.years:

@@ -25,7 +25,8 @@ from pyomo.opt import SolutionStatus
 from models import Instance
 from models.expressions import total
 from models.first_stage import add_first_stage, public_cost
-from models.recourse import View, add_recourse, side_costs, view_of, weighted_shortfall
+from models.recourse import add_recourse, side_costs, weighted_shortfall
+from models.view import View, view_of
 from tests.benchmarks.contenders import Job, Outcome, highs_options, sizes, watch
 from tests.benchmarks.trajectory import Recorder
 

@@ -164,6 +164,7 @@ def test_machine_facts_are_plain_json() -> None:
     assert facts["versions"]["highspy"] != "not installed"
 
 
+@pytest.mark.slow
 def test_the_command_writes_its_results(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     line = "--scenarios 4 --time-limit 8 --contenders benders,extensive"
     assert command.main([*line.split(), "--case", str(TINY), "--out", str(tmp_path)]) == 0

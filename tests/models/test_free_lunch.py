@@ -11,7 +11,8 @@ import pytest
 
 from models import Decision, Instance, Share, build_extensive_form
 from models.expressions import total
-from models.recourse import supply, view_of
+from models.recourse import supply
+from models.view import view_of
 from portfolio.engine.assembled import compile_instance
 from portfolio.engine.compile import compile_model
 from portfolio.engine.extensive import ExtensiveForm

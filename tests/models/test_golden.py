@@ -20,7 +20,7 @@ import pytest
 
 import models
 from models import Frozen, Instance, build_extensive_form, first_stage, limits, recourse, risk
-from models.recourse import view_of
+from models.view import view_of
 from tests.models.instances import (
     KINDS,
     STRUCTURES,

@@ -10,6 +10,7 @@ import pandas as pd
 
 from portfolio.evaluation.figures import DIFFERENCE
 from portfolio.evaluation.measures import WITH, WITHOUT
+from portfolio.report.evaluation import figure_in_words
 from portfolio.report.html.page import Block, Chart, Column, Fact, Facts, Page, Section, Table, signed, year
 from portfolio.report.html.plots import Intervals, Lines
 from portfolio.report.html.run_data import BEFORE, WORLDS, read_table
@@ -18,15 +19,6 @@ from portfolio.report.html.study import FreshFigures, caveats, doubt, read_recor
 from portfolio.report.words import count, number, percent
 
 RECORD = "evaluation.json"
-FIGURES = {
-    "tonnes_per_year": "tonnes a year (contained oxide)",
-    "share_of_demand": "share of demand",
-    "weighted": "weighted by value at stake",
-    "weighted_cvar": "weighted, worst scenarios (CVaR)",
-    "reduction": "weighted shortfall the fund removes",
-    "probability": "scenarios with any shortfall",
-}
-"""Figures in words; others go by their names."""
 SHARES = ("share_of_demand", "reduction", "probability")
 """Figures that are fractions."""
 IN_WORDS = WORLDS | {DIFFERENCE: "difference"}
@@ -127,7 +119,7 @@ def _claims(figures: pd.DataFrame, record: dict[str, Any]) -> Chart:
 def _figures(folder: Path, level: float) -> Iterator[Table]:
     """Every figure with its interval, shares apart from tonnes."""
     rows = read_table(folder / "figures.csv")
-    rows["what"] = [FIGURES.get(name, name.replace("weighted_p", "weighted, quantile at ")) for name in rows["figure"]]
+    rows["what"] = rows["figure"].map(figure_in_words)
     rows["in"] = rows["world"].map(IN_WORDS)
     rows["trust"] = ["" if reliable else note for reliable, note in zip(rows["reliable"], rows["note"], strict=True)]
     shares = rows["figure"].isin(SHARES)

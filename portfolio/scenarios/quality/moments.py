@@ -43,7 +43,8 @@ class Moment:
     row : Row
         What it is and what its law expects.
     estimate, standard_error : float
-        In the unit of the row; NaN where there is nothing to estimate from.
+        In the unit of the row; NaN where there is nothing to estimate from. The standard error of a plain sample is at
+        least that of the law, where the row has it.
     z : float
         (estimate - expected)/standard error; NaN where there is none.
     seen : float
@@ -142,6 +143,8 @@ def _moment(row: Row, columns: Array, parts: int, limit: float) -> Moment:
     """Compare one row; the independent units of a design are the means of its randomisations."""
     units = columns if parts == 1 else columns.reshape(parts, -1, columns.shape[1]).mean(axis=1)
     value, error = estimate(row.kind, units)
+    if parts == 1 and np.isfinite(error):
+        error = max(error, row.spread / float(np.sqrt(len(columns))))
     z, seen = _z(value, error, row.expected), _seen(row, columns)
     if not np.isfinite(value) or not _enough(row, len(columns), seen, value):
         return Moment(row, value, error, z, seen, FEW)

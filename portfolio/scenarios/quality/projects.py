@@ -12,7 +12,7 @@ from portfolio.case.records import Case
 from portfolio.case.tables import Project
 from portfolio.scenarios.quality.drawn import Drawn
 from portfolio.scenarios.quality.markets import concordance
-from portfolio.scenarios.quality.rows import Array, Observe, Row, once
+from portfolio.scenarios.quality.rows import Array, Observe, Row, once, spread_of_deviation
 
 
 def project_rows(case: Case) -> Iterator[Row]:
@@ -67,6 +67,7 @@ def _delay(p: int, project: Project) -> Iterator[Row]:
             sd,
             "standard deviation",
             lambda d: once(delays(d), delays(d) ** 2),
+            spread_of_deviation(sd, 3.0 + 6.0 * (sd / mean) ** 2),  # Gamma
         )
 
 
@@ -91,7 +92,14 @@ def _overrun(p: int, project: Project) -> Iterator[Row]:
             sd,
             "standard deviation",
             lambda d: once(overruns(d), overruns(d) ** 2),
+            spread_of_deviation(sd, lognormal_kurtosis(sd / (1.0 + mean))),
         )
+
+
+def lognormal_kurtosis(variation: float) -> float:
+    """Kurtosis of a lognormal law by its coefficient of variation v: w^4 + 2 w^3 + 3 w^2 - 3 with w = 1 + v^2."""
+    w = 1.0 + variation**2
+    return w**4 + 2.0 * w**3 + 3.0 * w**2 - 3.0
 
 
 def _share(

@@ -43,6 +43,10 @@ class Row:
     observe : callable
         The columns of a chunk; but for ``mean`` and ``slope`` they begin with how many things each scenario
         holds.
+    spread : float
+        Standard error of the statistic from one scenario, as the law has it: the standard error of n scenarios is at
+        least ``spread``/sqrt(n). 0 where the sample alone tells. Of skewed laws the sample does not: one without rare
+        large values shows too small a deviation and, at once, too small a standard error of it.
     """
 
     driver: str
@@ -54,6 +58,7 @@ class Row:
     expected: float
     kind: str
     observe: Observe
+    spread: float = 0.0
 
 
 def _mean(y: Vector) -> np.complex128:
@@ -117,6 +122,14 @@ def estimate(kind: str, columns: Array) -> tuple[float, float]:
         slopes = np.array([f(at + 1j * STEP * np.eye(y.size)[j]).imag / STEP for j in range(y.size)])
     influence = (columns - y) @ slopes
     return value, float(np.sqrt((influence @ influence) / (len(columns) - 1) / len(columns)))
+
+
+def spread_of_deviation(deviation: float, kurtosis: float) -> float:
+    """Standard error of a standard deviation from one value of a law with that kurtosis (3 of a normal one).
+
+    The influence of a value x on the deviation s is ((x - mean)^2 - s^2)/(2 s), of variance s^2 (kurtosis - 1)/4.
+    """
+    return deviation * float(np.sqrt(kurtosis - 1.0)) / 2.0
 
 
 def once(*columns: Array) -> Array:

@@ -80,6 +80,7 @@ def test_an_override_may_add_a_column_and_mend_a_cell(folder: Folder) -> None:
         ("nonsense", "not an override", "section.key=value"),
         ("projcts.capex_usd_m=3", "unknown section or table 'projcts'", "did you mean 'projects'?"),
         ("projects.capex=3", "unknown column 'capex' of projects", "did you mean 'capex_usd_m'?"),
+        ("members.budget=3", "unknown column 'budget' of members", "did you mean budgets.budget_usd_m?"),
         ("risk.cvar_wieght=3", "unknown key 'cvar_wieght' of risk", "did you mean 'cvar_weight'?"),
         ("risk.cvar_weight[a]=3", "risk is a section", "risk.cvar_weight=value"),
         ("projects.capex_usd_m[INTEGR]=3", "no row has the key 'INTEGR'", "did you mean 'INTEG'?"),

@@ -79,7 +79,7 @@ def test_a_shipped_case_reads_back(name: str, tmp_path: Path) -> None:
 @example(text='=cmd|"/c calc"!A1', number=0.1 + 0.2, fraction=5e-324)
 @example(text="_x000D_ a\r\nb\x00c _x005F_x0041_ x005F_ \uffff <b>&amp;", number=1 / 3, fraction=1 / 7)
 @example(text="#N/A", number=1e-3, fraction=1.0)
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=15, deadline=None)
 def test_a_case_reads_back(text: str, number: float, fraction: float) -> None:
     case = replaced(read_case(INPUTS / "tiny"), text.strip(), number, fraction)
     with tempfile.TemporaryDirectory() as home:

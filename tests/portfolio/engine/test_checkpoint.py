@@ -88,7 +88,7 @@ def in_sittings(i: Instance, path: Path, k: int, best: float, limits: Limits = E
     raise AssertionError("does not come to an end")
 
 
-@pytest.mark.parametrize("k", [9, 20])
+@pytest.mark.parametrize("k", [pytest.param(9, marks=pytest.mark.slow), 20])
 @pytest.mark.parametrize("name", NAMES)
 def test_resumed_equals_uninterrupted(name: str | int, k: int, tmp_path: Path) -> None:
     i, path = instance(name), tmp_path / "c"

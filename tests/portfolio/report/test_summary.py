@@ -6,10 +6,12 @@ import io
 from dataclasses import replace
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from rich.console import Console
 
 import portfolio
+from portfolio.report.headline import caveats
 from portfolio.report.summary import number, percent, summary
 
 TINY = Path(__file__).resolve().parents[3] / "inputs" / "tiny"
@@ -39,7 +41,7 @@ def test_it_says_what_matters(run: portfolio.Run) -> None:
         "share of demand 25 % 8.3 % −67 %",
         "EU NdPr 700 150 (21 %)",
         "Commit in 2027 (advice)",
-        "Integrated plant (AUS)",
+        "Integrated plant (INTEG, AUS)",
         "240 t/y NdPr (60 %)",
         "Integrated plant 2027 0 % → 100 % 0 % → 100 %",
         "What binds",
@@ -48,6 +50,27 @@ def test_it_says_what_matters(run: portfolio.Run) -> None:
         "42 of 42 input rows are estimates",
     ):
         assert part in text
+
+
+def test_charges_shown_add_up_to_what_is_charged() -> None:
+    """The last column of commitments, fixed costs included, is what the budgets are charged."""
+    run = portfolio.solve(TINY, gap=0.0, overrides=["instruments.fixed_cost_usd_m=2"])
+    assert run.portfolio["kind"].eq("overhead").any()
+    text = shown(run, 100).split("Commit in 2027")[1].split("What the support")[0]
+    last = [line.split()[-1] for line in text.splitlines() if line.strip() and line.split()[-1][0].isdigit()]
+    assert "fixed costs of instruments" in text
+    assert sum(float(n) for n in last) == pytest.approx(run.budgets["charge_usd_m"].sum(), rel=2e-3)
+
+
+def test_charges_above_the_money_given_are_explained() -> None:
+    rows = pd.DataFrame(
+        {"project": list("abcd"), "kind": ["equity", "grant", "offtake", "loan"], "usd_m": [10.0, 10.0, 0.0, 10.0]}
+    )
+    rows["charge_usd_m"] = [14.0, 10.5, 30.0, 7.0]
+    run = portfolio.solve(TINY, gap=0.0)
+    (said,) = [c for c in caveats(run.case, run.solution, 0.0, 1, rows) if "overruns" in c]
+    assert said.startswith("a: charged over 10 % more")
+    assert not [c for c in run.caveats if "overruns" in c]
 
 
 def test_a_fund_without_money_says_so() -> None:

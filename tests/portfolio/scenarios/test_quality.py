@@ -24,8 +24,8 @@ from portfolio.scenarios.quality.hazards import (
 from portfolio.scenarios.quality.markets import forecast, log_deviation, mean_demand
 from portfolio.scenarios.quality.moments import FEW, OFF, Moments, moments, rows_of
 from portfolio.scenarios.quality.overlap import Mark, Overlap, exposure
-from portfolio.scenarios.quality.projects import median_delay, median_overrun
-from portfolio.scenarios.quality.rows import estimate, of_pairs, of_values
+from portfolio.scenarios.quality.projects import lognormal_kurtosis, median_delay, median_overrun
+from portfolio.scenarios.quality.rows import estimate, of_pairs, of_values, once, spread_of_deviation
 from tests.builders import tiny_case, tiny_hazard, tiny_project, tiny_settings
 from tests.portfolio.scenarios.test_sampling import RISKY, rich_case
 
@@ -51,7 +51,7 @@ class TestShippedCase:
         # Too small a spread would mean standard errors so large that nothing can be caught.
         assert 0.9 < z.std() < 1.1
 
-    @pytest.mark.parametrize("method", ["sobol", "latin_hypercube"])
+    @pytest.mark.parametrize("method", ["sobol", pytest.param("latin_hypercube", marks=pytest.mark.slow)])
     def test_under_a_design(self, shipped: Case, method: str) -> None:
         found = moments(shipped, 2048, 1, method)
         assert (found.units, found.scenarios) == (16, 2048)
@@ -320,6 +320,30 @@ class TestEstimates:
         value, error = estimate("correlation", of_pairs(x[:, None], y[:, None]))
         assert value == pytest.approx(np.corrcoef(x, y)[0, 1])
         assert error == pytest.approx((1 - 0.36) / np.sqrt(4000), rel=0.05)
+
+    def test_deviation_of_a_skewed_law_is_no_false_alarm(self) -> None:
+        """Without rare large values a sample shows too small a deviation, and too small an error of it."""
+        rng = np.random.default_rng(5)
+        n, mean, sd = 500, 0.5, 0.5
+        samples = rng.gamma((mean / sd) ** 2, sd**2 / mean, (4000, n))
+        deviation = samples.std(axis=1)
+        alone = np.array([estimate("standard deviation", once(x, x**2))[1] for x in samples[:1500]])
+        by_law = spread_of_deviation(sd, 9.0) / np.sqrt(n)
+        assert by_law == pytest.approx(deviation.std(), rel=0.05)
+        assert ((deviation[:1500] - sd) / alone < -3.5).mean() > 0.003
+        assert ((deviation - sd) / by_law < -3.5).mean() < 0.001
+
+    def test_kurtosis_of_lognormal_overruns(self) -> None:
+        for mean, sd in ((0.1, 0.1), (0.3, 0.4)):
+            sigma = np.sqrt(np.log1p((sd / (1 + mean)) ** 2))
+            assert lognormal_kurtosis(sd / (1 + mean)) == pytest.approx(3 + float(stats.lognorm(sigma).stats("k")))
+
+    def test_the_law_tells_where_the_sample_has_too_little(self, shipped: Case) -> None:
+        """With 500 scenarios of seed 1 few long delays of one project are met: no reason for an alarm."""
+        found = moments(shipped, 500, 1, "monte_carlo")
+        (row,) = (m for m in found.moments if m.row.entity == "SVG_SER" and m.row.parameter == "projects.delay_sd_y")
+        assert row.standard_error == pytest.approx(0.5 * np.sqrt(8) / 2 / np.sqrt(500))
+        assert not found.off
 
     def test_ratio_of_clustered_things_against_the_bootstrap(self) -> None:
         rng = np.random.default_rng(4)

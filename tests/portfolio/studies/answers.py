@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
 from models import Decision
 from portfolio.engine.protocol import Status
+from portfolio.report.study import Study
 from portfolio.studies.points import Answer, Sampled
 
 NOTHING = np.zeros(0)
@@ -28,3 +30,13 @@ def answer(
         else None
     )
     return Answer(name, Status.OPTIMAL, objective, bound, Decision(), public_cost_usd_m=cost, fresh=sampled)
+
+
+def check_same(one: Study, other: Study) -> None:
+    """Check that all tables agree but for the time it took."""
+    assert set(one.tables) == set(other.tables)
+    for name in one.tables:
+        pd.testing.assert_frame_equal(
+            one.tables[name].drop(columns="seconds", errors="ignore"),
+            other.tables[name].drop(columns="seconds", errors="ignore"),
+        )

@@ -19,6 +19,7 @@ from portfolio.scenarios.sampling import sample
 from portfolio.studies import points, rounds, solving
 from portfolio.studies.mixes import Mix, closable, mixes_of, with_mix
 from tests.builders import tiny_case
+from tests.portfolio.studies.answers import check_same
 from tests.portfolio.studies.cases import risky_case
 
 TINY = Path(__file__).resolve().parents[3] / "inputs" / "tiny"
@@ -149,7 +150,7 @@ def test_goes_on_where_it_was_killed(tmp_path: Path, monkeypatch: pytest.MonkeyP
     found = portfolio.compare(risky_case(), MIXES, **FAST, out=tmp_path / "study")
     assert solved[0] == "all"  # solved again, to teach
     assert set(solved[1:]) == set(MIXES) - set(first)
-    same(found, risky)
+    check_same(found, risky)
     assert sorted(p.name for p in tmp_path.iterdir()) == ["study"]
     assert sorted(p.name for p in (tmp_path / "study").iterdir()) == [
         "funded.csv", "members.csv", "mixes.csv", "pairs.csv", "projects.csv", "report.html",
@@ -158,15 +159,7 @@ def test_goes_on_where_it_was_killed(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 
 def test_jobs_change_no_number(risky: Study) -> None:
-    same(portfolio.compare(risky_case(), MIXES, **FAST, jobs=2), risky)
-
-
-def same(one: Study, other: Study) -> None:
-    for name in one.tables:
-        pd.testing.assert_frame_equal(
-            one.tables[name].drop(columns="seconds", errors="ignore"),
-            other.tables[name].drop(columns="seconds", errors="ignore"),
-        )
+    check_same(portfolio.compare(risky_case(), MIXES, **FAST, jobs=2), risky)
 
 
 def test_mixes_share_what_the_first_compiled(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import pytest
 
 import portfolio
@@ -17,7 +16,7 @@ from portfolio.studies.budgets import budget_changes, marginal, scaled, within
 from portfolio.studies.differences import Weights
 from portfolio.studies.envelope import envelope_of_costs
 from tests.builders import tiny_case
-from tests.portfolio.studies.answers import answer
+from tests.portfolio.studies.answers import answer, check_same
 from tests.portfolio.studies.cases import risky_case
 
 TINY = Path(__file__).resolve().parents[3] / "inputs" / "tiny"
@@ -142,20 +141,12 @@ def test_goes_on_where_it_was_killed(tmp_path: Path, monkeypatch: pytest.MonkeyP
     found = portfolio.frontier(TINY, **ask, out=tmp_path / "study")
     assert solved[0] == "budget-2.0"  # solved again, to teach, once for all rounds
     assert not set(solved[1:]) & set(before)
-    same(found, whole)
+    check_same(found, whole)
     assert sorted(p.name for p in tmp_path.iterdir()) == ["study"]
 
 
 def test_jobs_change_no_number(risky: Study) -> None:
-    same(portfolio.frontier(risky_case(), **BUDGETS, **FAST, jobs=2), risky)
-
-
-def same(one: Study, other: Study) -> None:
-    for name in one.tables:
-        pd.testing.assert_frame_equal(
-            one.tables[name].drop(columns="seconds", errors="ignore"),
-            other.tables[name].drop(columns="seconds", errors="ignore"),
-        )
+    check_same(portfolio.frontier(risky_case(), **BUDGETS, **FAST, jobs=2), risky)
 
 
 class TestMarginal:

@@ -21,7 +21,7 @@ def test_the_same_whatever_the_order_of_sets() -> None:
         subprocess.run(
             [sys.executable, "-c", MARK], env=os.environ | {"PYTHONHASHSEED": seed}, capture_output=True, check=True
         ).stdout
-        for seed in ("1", "2", "3")
+        for seed in ("1", "2")
     }
     assert len(found) == 1
 

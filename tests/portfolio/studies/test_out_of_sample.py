@@ -21,10 +21,11 @@ from portfolio.case.ordering import ordered
 from portfolio.evaluation import fresh as fresh_module
 from portfolio.evaluation.outcomes import cvar
 from portfolio.report.errors import RunError, UsageError
-from portfolio.report.evaluation import TABLES, Evaluation
+from portfolio.report.evaluation import TABLES, Evaluation, warnings
 from portfolio.report.folder import OutputError
 from portfolio.report.run import Run
 from portfolio.scenarios import sample
+from tests.builders import tiny_case
 from tests.oracle import recourse_value
 from tests.portfolio.report.test_run_folder import TINY
 from tests.portfolio.report.test_saved import edit, forged, rows
@@ -213,3 +214,26 @@ def test_options_that_the_case_does_not_have(run: Run) -> None:
     settings = replace(run.case.settings, policy=replace(run.case.settings.policy, never=(key[0],)))
     with pytest.raises(RunError, match="on the never list"):
         evaluate(replace(run, case=replace(run.case, settings=settings)), scenarios=5)
+
+
+@pytest.mark.parametrize(
+    ("with_fund", "difference", "said"),
+    [
+        (-5.0, -2.0, "The fund looked better than it is: 200 scenarios flattered it"),
+        (-5.0, 3.0, "200 scenarios are milder than most"),
+        (1.0, 1.0, None),
+    ],
+)
+def test_a_mild_sample_is_not_called_flattery(with_fund: float, difference: float, said: str | None) -> None:
+    """What counts is the gain claimed: both worlds may be lower in a mild sample."""
+    rows = {
+        "figure": ["weighted"] * 2 + ["weighted_p99"],
+        "world": ["with", "difference", "with"],
+        "optimism_high": [with_fund, difference, 0.0],
+        "reliable": [1, 1, 0],
+        "note": ["", "", "few"],
+    }
+    found = warnings(tiny_case(), pd.DataFrame(rows), 0.95, 200)
+    assert "Intervals not to be relied on: weighted, quantile at 99 % (few)." in found
+    last = [w for w in found if "200 scenarios" in w]
+    assert [said in w for w in last] == ([True] if said else [])

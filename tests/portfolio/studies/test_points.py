@@ -40,7 +40,7 @@ def solved(terms: Terms = TERMS, pieces: Pieces = NOWHERE) -> list[Answer]:
     return solve_points(points(), terms, pieces, Clock(None))
 
 
-def same(one: Answer, other: Answer) -> None:
+def check_same(one: Answer, other: Answer) -> None:
     assert (one.name, one.status, one.objective, one.bound) == (other.name, other.status, other.objective, other.bound)
     assert one.decision == other.decision
     assert one.charges_usd_m == other.charges_usd_m
@@ -101,7 +101,7 @@ def test_measured_on_fresh_scenarios() -> None:
 
 def test_side_by_side_changes_nothing() -> None:
     for one, other in zip(solved(), solved(replace(TERMS, jobs=2)), strict=True):
-        same(one, other)
+        check_same(one, other)
 
 
 def test_finished_points_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -125,7 +125,7 @@ def test_finished_points_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     again: list[str] = []
     monkeypatch.setattr(module, "solve_point", lambda p, *r, **n: (again.append(p.name), real(p, *r, **n))[1])
     for one, other in zip(whole, solved(pieces=Pieces.of(tmp_path / "study", mark(TERMS, "test"))), strict=True):
-        same(one, other)
+        check_same(one, other)
     assert again == ["base", "fewer hazards", "no money but a must"]
     again.clear()
     solved(pieces=pieces)

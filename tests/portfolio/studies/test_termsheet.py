@@ -252,7 +252,7 @@ class TestWork:
             termsheet(run, "mine", **wrong)  # type: ignore[arg-type]
 
     def test_unknown_project(self, run: Run) -> None:
-        with pytest.raises(UsageError, match="one of mine, plant"):
+        with pytest.raises(UsageError, match="did you mean mine"):
             termsheet(run, "mime")
 
 
