@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from copy import copy
 from dataclasses import dataclass, replace
+from typing import Any
 
 import highspy
 import numpy as np
@@ -202,13 +203,13 @@ class Pricing:
         mine, theirs = self.tables, other.tables
         if mine.matrix.shape == theirs.matrix.shape:
             same = (mine.rows == theirs.rows) & (mine.matrix == theirs.matrix).all(axis=(1, 2))
-            for j in np.flatnonzero(same[self.origin]):
-                self.inverse[j], self.met[j] = other.inverse[j], dict(other.met[j])
+            for k in np.flatnonzero(same[self.origin]):
+                self.inverse[k], self.met[k] = other.inverse[k], dict(other.met[k])
 
     def _part(self, j: int, place: int) -> int:
         """Make two choices of one, as yet without asking whether they can be made; the number of the new one."""
         new = self.layers.size
-        rows = {name: self._again(name, getattr(self.layers, name), j) for name in DIVIDED}
+        rows: dict[str, Any] = {name: self._again(name, getattr(self.layers, name), j) for name in DIVIDED}
         self.layers = replace(self.layers, **rows)
         self.layers.upper[j, place], self.layers.lower[new, place] = 0.0, 1.0
         for name in REMEMBERED:
