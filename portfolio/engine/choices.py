@@ -52,8 +52,7 @@ class Choices:
                     self.search.give_up(worth[way])
                 if len(shut) == 2:
                     return replace(node, bound=min(worth))
-                lower, upper, forced = self.bounds(node, splits[n].sides[1 - shut[0]])
-                return replace(node, lower=lower, upper=upper, forced=forced)
+                return self.search.shut(node, splits[n], shut[0])
         return splits[max(splits, key=lambda n: (self.search.costs.score(splits[n].key), -n))]
 
     def column(self, point: Point) -> Split | None:

@@ -17,10 +17,12 @@ if TYPE_CHECKING:
 
 MIXES = 8
 """Most rounds of mixing packages before the search branches."""
-MIX_GAP = 0.005
+MIX_GAP = 0.004
 """Gap to which packages are mixed."""
-MIX_NODES = 100
+MIX_NODES = 20
 """Most nodes of one round: mostly the root is enough. A limit in seconds would make answers depend on the machine."""
+ROOM = 0.004
+"""Part of the objective that a package may cost the relaxation by being used, for it to be mixed."""
 RECENT = 50
 """Cuts last made that count for the best point of a pattern besides those in the relaxation."""
 NEARLY = 0.3
@@ -74,39 +76,53 @@ class Completion:
                 reached[choice.others] = True
         return np.where(owned & ~reached, lower, upper)
 
-    def mix(self) -> None:
-        """Whole portfolios from the packages met so far, completed and evaluated, as long as they are new and pay."""
+    def begin(self) -> None:
+        """First portfolios: packages mixed whole, completed and evaluated, as long as they are new and pay.
+
+        The cuts made at one move the relaxation, so that the next mix is another.
+        """
         if self.search.packages is None:
             return
-        self.search.relaxation, first = self.search.restricted, self.search.programme.first
+        first = self.search.programme.first
         for _ in range(MIXES):
             self.search.check()
             if self.search.settled:
                 return
-            point = self.search.restricted.solve()
-            if point is None:
+            found, before = self._mix(), self.search.objective
+            if found is None or not self.complete(found, first.lower, first.upper, frozenset()):
                 return
-            mix, select = self.search.restricted.whole_mix(), self.search.restricted.layers.select
+            if self.search.objective >= before:
+                return
+
+    def _mix(self) -> Array | None:
+        """Choices of the best mix of packages, whole, of those that cost the relaxation least."""
+        self.search.relaxation = relaxation = self.search.restricted
+        first = self.search.programme.first
+        relaxation.restrict(first.lower, first.upper, frozenset())
+        point = relaxation.solve()
+        if point is None:
+            return None
+        gap = max(MIX_GAP, 0.5 * self.search.limits.gap)
+        for room in (ROOM, np.inf):
+            mix, which = relaxation.whole_mix(room)
             result = solve(
                 mix,
-                gap=max(MIX_GAP, self.search.limits.gap),
+                gap=gap,
                 time_limit_s=self.left(),
                 nodes=MIX_NODES,
                 enough=self.enough(point),
                 threads=1,
             )
-            if result.status == "interrupted":
-                raise KeyboardInterrupt
-            if result.x is None:
-                return
-            chosen = self.search.restricted.usable()[result.x[mix.integer] > 0.5]
-            pattern = np.zeros(first.cost.size)
-            pattern[select[self.search.packages.choice[chosen]]] = 1.0
-            before = self.search.objective
-            if not self.complete(pattern[self.search.decided], first.lower, first.upper, frozenset()):
-                return
-            if self.search.objective >= before:
-                return
+            if result.status != "infeasible":
+                break
+        if result.status == "interrupted":
+            raise KeyboardInterrupt
+        if result.x is None:
+            return None
+        chosen = which[result.x[mix.integer] > 0.5]
+        pattern = np.zeros(first.cost.size)
+        pattern[relaxation.layers.select[relaxation.packages.choice[chosen]]] = 1.0
+        return pattern[self.search.decided]
 
     def enough(self, point: Point) -> float | None:
         """Value of a mix that will do where there is a target; None where the best is looked for.

@@ -10,8 +10,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 import numpy as np
+from scipy import sparse
 
-from portfolio.engine.programme import Array
+from portfolio.engine.programme import Array, Integers
 
 TINY = 1e-11
 """Gradient, relative to its largest, that counts as rounding."""
@@ -33,16 +34,22 @@ class Layout:
 
 @dataclass
 class CutPool:
-    """All cuts: rows (cuts, columns of the master) >= lower. Grows by doubling; nothing is ever forgotten."""
+    """All cuts: rows (cuts, columns of the master) >= lower. Grows by doubling; nothing is ever forgotten.
+
+    ``support`` are the columns in which any cut differs from zero, ``dense`` the rows in these alone.
+    """
 
     layout: Layout
     rows: Array = field(init=False)
     lower: Array = field(init=False)
+    support: Integers = field(init=False)
+    dense: Array = field(init=False)
     count: int = 0
 
     def __post_init__(self) -> None:
         """Start empty."""
         self.rows, self.lower = np.zeros((64, self.layout.size)), np.zeros(64)
+        self.support, self.dense = np.zeros(0, dtype=np.int64), np.zeros((64, 0))
 
     def add_means(self, values: Array, gradients: Array, x: Array) -> None:
         """Add theta_l >= values_l + gradients_l (x' - x) for every part."""
@@ -63,12 +70,30 @@ class CutPool:
         if self.count == self.lower.size:
             self.rows = np.concatenate([self.rows, np.zeros_like(self.rows)])
             self.lower = np.concatenate([self.lower, np.zeros_like(self.lower)])
+            self.dense = np.concatenate([self.dense, np.zeros_like(self.dense)])
         self.rows[self.count], self.lower[self.count] = row, lower
+        new = row != 0
+        new[self.support] = False
+        if new.any():
+            self.support = np.union1d(self.support, np.flatnonzero(new))
+            self.dense = self.rows[:, self.support]
+        self.dense[self.count] = row[self.support]
         self.count += 1
+
+    def summed(self, which: list[int], weight: Array) -> Array:
+        """Sum of some cuts times their weights, by column of the master."""
+        found, used = np.zeros(self.layout.size), np.flatnonzero(weight)
+        found[self.support] = weight[used] @ self.dense[np.array(which, dtype=np.int64)[used]]
+        return found
+
+    def of_first_stages(self, which: list[int], points: sparse.csr_array) -> Array:
+        """What some cuts make of some first stages (points, x), thetas apart: shape (points, cuts)."""
+        inside = self.support < self.layout.x
+        return np.asarray(points[:, self.support[inside]] @ self.dense[which][:, inside].T)
 
     def violated(self, point: Array, tolerance: float) -> Array:
         """How far each cut is violated at a point of the master, shape (count,), 0 where by less than the tolerance."""
-        short = self.lower[: self.count] - self.rows[: self.count] @ point
+        short = self.lower[: self.count] - self.dense[: self.count] @ point[self.support]
         return np.where(short > tolerance, short, 0.0)
 
 

@@ -104,7 +104,8 @@ def minimise(
     mark = recourse_mark(programme) if learn or teacher is not None else ""
     try:
         with ThreadPoolExecutor(threads(limits.threads)) as workers, Interrupts() as interrupts:
-            search = Search(programme, Passes(programme, workers), limits, begin, tell)
+            packages = None if teacher is None else teacher.packages_for(programme)
+            search = Search(programme, Passes(programme, workers), limits, begin, tell, packages)
             told = [] if teacher is None else _be_taught(search, teacher, mark)
             status = _run(search, [*starts, *told], kept, interrupts)
             # Interrupted just anywhere, a node may be lost: the last file and the last bound told stand.
@@ -118,7 +119,7 @@ def minimise(
     if kept is not None and status is Status.INFEASIBLE:
         discard(kept.path)
     seconds = search.seconds | ({"earlier runs": kept.earlier_s} if kept is not None and kept.earlier_s else {})
-    taken = learned(mark, search.pool, search.best) if learn else None
+    taken = learned(mark, search) if learn else None
     proven = min(proven, search.objective)
     return Found(status, search.best, search.objective, proven, seconds, dict(search.counts), taken)
 
@@ -128,6 +129,7 @@ def _be_taught(search: Search, teacher: Learned, mark: str) -> list[Array]:
     if teacher.recourse == mark:
         search.taught = True
         teacher.give_cuts(search.pool)
+    teacher.give_tree(search)
     best = teacher.best
     return [best] if best is not None and allowed(search.programme.first, best) else []
 

@@ -8,7 +8,9 @@ cost, whatever the prices of linking rows (weak duality).
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import dataclass, replace
+from typing import Any
 
 import highspy
 import numpy as np
@@ -21,10 +23,12 @@ POSSIBLE = 1e-6
 """What a choice's rows may miss by and still count as met; they are then relaxed by that much."""
 CERTIFICATES = 4
 """Dual solutions remembered of each choice."""
-DIGITS = 9
-"""Decimals by which packages are told apart."""
 SPECK = 1e-9
 """Reduced cost below zero that counts as rounding where a column has no upper bound."""
+DIVIDED = ("columns", "lower", "upper", "group", "select")
+"""Arrays of layers with a row for each choice."""
+REMEMBERED = ("origin", "real", "possible", "turn", "inverse", "base", "weight")
+"""Arrays of a pricing with a row for each choice."""
 
 
 @dataclass(frozen=True)
@@ -82,16 +86,16 @@ def _local_rows(programme: TwoStage) -> Flags:
     for choice in programme.choices:
         owner[choice.column] = owner[choice.others] = choice.group
     matrix = sparse.csr_array(first.matrix)
-    found = (first.row_lower <= 0) & (first.row_upper >= 0)
-    for row in np.flatnonzero(found):
-        owners = owner[matrix.indices[matrix.indptr[row] : matrix.indptr[row + 1]]]
-        found[row] = owners.size > 0 and owners[0] >= 0 and bool((owners == owners[0]).all())
-    return np.asarray(found)
+    some = np.flatnonzero(np.diff(matrix.indptr))
+    least, most = (reduce.reduceat(owner[matrix.indices], matrix.indptr[some]) for reduce in (np.minimum, np.maximum))
+    found = np.zeros(first.row_lower.size, dtype=bool)
+    found[some] = (least == most) & (least >= 0)
+    return np.asarray(found & (first.row_lower <= 0) & (first.row_upper >= 0))
 
 
 @dataclass(frozen=True)
 class Tables:
-    """The rows of every choice as dense tables padded with rows without effect.
+    """The rows of every choice, as it was before any division, as dense tables padded with rows without effect.
 
     Attributes
     ----------
@@ -118,12 +122,15 @@ class Pricing:
         own, self.possible = _without_impossible(own, owner, size)
         self.tables = _tables(own, owner, self.real.sum(axis=1), self.width)
         height = self.tables.lower.shape[1]
+        self.origin = np.arange(size)
         self.turn = np.zeros(size, dtype=np.int64)
         self.inverse = np.zeros((size, CERTIFICATES, self.width, height))
         self.met: list[dict[bytes, int]] = [{} for _ in range(size)]
         self.base = np.full((size, CERTIFICATES), -np.inf)
         self.weight = np.zeros((size, CERTIFICATES, self.width))
         self.solvers: dict[int, highspy.Highs] = {}
+        self.held: dict[str, Array] = {}
+        self.divisions: list[tuple[int, int]] = []
 
     def bounds(self, q: Array, below: Array) -> Array:
         """Lower bounds on the cost of any package of each choice at costs q (n,) of the first-stage columns.
@@ -179,20 +186,72 @@ class Pricing:
 
         What is remembered of the choice holds for both.
         """
-        new, layers, tables = self.layers.size, self.layers, self.tables
-        twice = np.append(np.arange(new), j)
-        self.layers = replace(
-            layers, **{name: getattr(layers, name)[twice] for name in ("columns", "lower", "upper", "group", "select")}
-        )
+        new = self._part(j, place)
+        for part in (j, new):
+            self._check(part)
+        return new
+
+    def divide_as(self, other: Pricing) -> None:
+        """Divide choices, none of which is divided yet, as they are in the pricing of a like programme.
+
+        Bases remembered there come along where the rows of the choice are the same but for their limits.
+        """
+        for j, place in other.divisions:
+            self._part(j, place)
+        for j in sorted({j for j, _ in other.divisions} | set(range(self.tables.rows.size, self.layers.size))):
+            self._check(j)
+        mine, theirs = self.tables, other.tables
+        if mine.matrix.shape == theirs.matrix.shape:
+            same = (mine.rows == theirs.rows) & (mine.matrix == theirs.matrix).all(axis=(1, 2))
+            for k in np.flatnonzero(same[self.origin]):
+                self.inverse[k], self.met[k] = other.inverse[k], dict(other.met[k])
+
+    def _part(self, j: int, place: int) -> int:
+        """Make two choices of one, as yet without asking whether they can be made; the number of the new one."""
+        new = self.layers.size
+        rows: dict[str, Any] = {name: self._again(name, getattr(self.layers, name), j) for name in DIVIDED}
+        self.layers = replace(self.layers, **rows)
         self.layers.upper[j, place], self.layers.lower[new, place] = 0.0, 1.0
-        self.tables = Tables(tables.matrix[twice], tables.lower[twice], tables.upper[twice], tables.rows[twice])
-        for name in ("real", "possible", "turn", "inverse", "base", "weight"):
-            setattr(self, name, getattr(self, name)[twice])
+        for name in REMEMBERED:
+            setattr(self, name, self._again(name, getattr(self, name), j))
         self.met.append(dict(self.met[j]))
         self.solvers.pop(j, None)
-        for part in (j, new):
-            self.possible[part] = solve(self._alone(part)).x is not None
+        self.divisions.append((j, place))
         return new
+
+    def _check(self, j: int) -> None:
+        """Find out whether a choice can be made."""
+        if self.possible[j]:
+            solver = self._solver(j)
+            solver.run()
+            self.possible[j] = solver.getModelStatus() == highspy.HighsModelStatus.kOptimal
+
+    def _again(self, name: str, rows: Array, j: int) -> Array:
+        """Rows with row j once more at the end, in an array that has room for more."""
+        size, held = len(rows), self.held.get(name, rows)
+        if len(held) == size:
+            held = self.held[name] = np.concatenate([rows, np.zeros_like(rows)])
+        held[size] = held[j]
+        return held[: size + 1]
+
+    def copy(self) -> Pricing:
+        """The same choices, divided as they are, and what is remembered of them; nothing is shared."""
+        new = copy(self)
+        new.layers = replace(self.layers, **{name: np.array(getattr(self.layers, name)) for name in DIVIDED})
+        for name in REMEMBERED:
+            setattr(new, name, np.array(getattr(self, name)))
+        new.met = [dict(one) for one in self.met]
+        new.solvers, new.held, new.divisions = {}, {}, list(self.divisions)
+        return new
+
+    def admits(self, choice: Integers, value: Array) -> Flags:
+        """Which packages (K, width) of some choices (K,) keep bounds and rows."""
+        own = self.origin[choice]
+        rows = np.matmul(self.tables.matrix[own], value[:, :, None])[:, :, 0]
+        room = SPECK * (1.0 + np.abs(rows))
+        kept = (rows >= self.tables.lower[own] - room) & (rows <= self.tables.upper[own] + room)
+        inside = (value >= self.layers.lower[choice] - SPECK) & (value <= self.layers.upper[choice] + SPECK)
+        return np.asarray(kept.all(axis=1) & inside.all(axis=1))
 
     def _solver(self, j: int) -> highspy.Highs:
         """Warm programme of a choice; small, and made when first asked for."""
@@ -204,13 +263,14 @@ class Pricing:
 
     def _alone(self, j: int) -> LinearProgram:
         """The programme of one choice."""
-        rows, size = int(self.tables.rows[j]), int(self.real[j].sum())
+        own, size = self.origin[j], int(self.real[j].sum())
+        rows = int(self.tables.rows[own])
         return LinearProgram(
             cost=np.zeros(size),
             offset=0.0,
-            matrix=sparse.csc_array(self.tables.matrix[j][:rows, :size]),
-            row_lower=self.tables.lower[j][:rows],
-            row_upper=self.tables.upper[j][:rows],
+            matrix=sparse.csc_array(self.tables.matrix[own][:rows, :size]),
+            row_lower=self.tables.lower[own][:rows],
+            row_upper=self.tables.upper[own][:rows],
             lower=self.layers.lower[j][:size],
             upper=self.layers.upper[j][:size],
             integer=np.zeros(size, dtype=bool),
@@ -219,10 +279,10 @@ class Pricing:
     def _invert(self, j: int, columns: Integers, rows: Integers) -> None:
         """Keep the part of a basis' inverse that turns costs of columns into prices of rows."""
         key = columns.tobytes() + b"|" + rows.tobytes()
-        height = int(self.tables.rows[j])
+        height = int(self.tables.rows[self.origin[j]])
         if key in self.met[j] or columns.size + rows.size != height:
             return
-        matrix = self.tables.matrix[j][:height]
+        matrix = self.tables.matrix[self.origin[j]][:height]
         try:
             inverse = np.linalg.inv(np.hstack([matrix[:, columns], np.eye(height)[:, rows]]))
         except np.linalg.LinAlgError:  # bounds need no basis: a bound is lost, not wrong
@@ -240,11 +300,12 @@ class Pricing:
 
         Any prices prove a bound; those of a sign that the row has no limit for count as zero.
         """
-        lower, upper = self.tables.lower[which][:, None], self.tables.upper[which][:, None]
+        own = self.origin[which]
+        lower, upper = self.tables.lower[own][:, None], self.tables.upper[own][:, None]
         limit = np.where(dual > 0, lower, upper)
         dual = np.where(np.isinf(limit), 0.0, dual)
         worth = (dual * np.where(np.isinf(limit), 0.0, limit)).sum(axis=2)
-        return worth, np.matmul(dual, self.tables.matrix[which])
+        return worth, np.matmul(dual, self.tables.matrix[own])
 
     def _keep(self, which: Integers, base: Array, weight: Array) -> None:
         at = self.turn[which] % CERTIFICATES
@@ -333,74 +394,3 @@ def _without_impossible(program: LinearProgram, owner: Integers, choices: int) -
         row_upper=np.where(freed, np.inf, program.row_upper + missing),
     )
     return relaxed, worst <= POSSIBLE
-
-
-class Packages:
-    """Packages met so far, each once: ``choice`` (K,) and ``value`` (K, width), as many as ``count``.
-
-    The choice of a package that a division has left out is -1.
-    """
-
-    def __init__(self, pricing: Pricing) -> None:
-        self.pricing = pricing
-        self.choice = np.zeros(64, dtype=np.int64)
-        self.value = np.zeros((64, pricing.width))
-        self.count = 0
-        self.known: dict[bytes, int] = {}
-
-    def add(self, choice: int, value: Array) -> int:
-        """Number of a package, new or known."""
-        key = self._key(choice, value)
-        number = self.known.get(key)
-        if number is not None:
-            return number
-        if self.count == self.choice.size:
-            self.choice = np.concatenate([self.choice, np.zeros_like(self.choice)])
-            self.value = np.concatenate([self.value, np.zeros_like(self.value)])
-        number = self.known[key] = self.count
-        self.choice[number], self.value[number] = choice, value
-        self.count += 1
-        return number
-
-    def split(self, j: int, place: int) -> None:
-        """Divide a choice by a binary column: its packages go with it, with the new choice, or out of use."""
-        new = self.pricing.split(j, place)
-        for k in np.flatnonzero(self.choice[: self.count] == j):
-            part = self.value[k, place]
-            if part > 1.0 - 1e-9:
-                self.choice[k] = new
-            elif part > 1e-9:
-                self.choice[k] = -1
-        self.known = {
-            self._key(int(c), v): k
-            for k, (c, v) in enumerate(zip(self.choice, self.value, strict=True))
-            if k < self.count
-        }
-
-    @staticmethod
-    def _key(choice: int, value: Array) -> bytes:
-        return choice.to_bytes(4, "little", signed=True) + (np.round(value, DIGITS) + 0.0).tobytes()
-
-    def costs(self, q: Array) -> Array:
-        """Cost of every package at costs q (n,) of the first-stage columns."""
-        return self.weigh(q, np.arange(self.count))
-
-    def weigh(self, q: Array, which: Integers) -> Array:
-        """Cost of some packages."""
-        where = self.pricing.layers.columns[self.choice[which]]
-        return np.asarray((np.append(q, 0.0)[where] * self.value[which]).sum(axis=1))
-
-    def spread(self, which: Integers, n: int) -> sparse.csr_array:
-        """Some packages in first-stage columns, shape (packages, n)."""
-        where, value = self.pricing.layers.columns[self.choice[which]], self.value[which]
-        row, at = np.nonzero((value != 0) & (where < n))
-        return sparse.csr_array(sparse.coo_array((value[row, at], (row, where[row, at])), shape=(which.size, n)))
-
-
-def falls_apart(programme: TwoStage) -> bool:
-    """Whether a programme has choices, each branch lying within the binaries of one group."""
-    group = {c.column: c.group for c in programme.choices}
-    return bool(group) and all(
-        len({group.get(int(column), -1 - n) for n, column in enumerate(b.columns)}) == 1 and int(b.columns[0]) in group
-        for b in programme.branches
-    )

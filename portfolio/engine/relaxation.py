@@ -151,7 +151,7 @@ class Relaxation:
 
 def slackest(pool: CutPool, inside: list[int], x: Array, basic: Flags) -> Integers:
     """Places of the cuts that leave a model which has too many: the slackest among those whose slack is basic."""
-    slack = pool.rows[inside] @ x - pool.lower[inside]
+    slack = pool.dense[inside] @ x[pool.support] - pool.lower[inside]
     order = np.argsort(-np.where(basic, slack, -1.0), kind="stable")
     return np.sort(np.array([c for c in order[: len(inside) - MOST // 2] if basic[c]], dtype=np.int64))
 

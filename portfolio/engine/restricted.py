@@ -13,7 +13,8 @@ from scipy import sparse
 
 from portfolio.engine.cuts import CutPool
 from portfolio.engine.highs import LinearProgram, SolverError, load
-from portfolio.engine.pricing import Layers, Packages
+from portfolio.engine.packages import Packages
+from portfolio.engine.pricing import Layers
 from portfolio.engine.programme import Array, Flags, Integers, TwoStage
 from portfolio.engine.relaxation import MOST, VIOLATION, Point, slackest
 
@@ -114,36 +115,35 @@ class Restricted:
                 return point
             self._add_cuts(back[np.argsort(-short[back], kind="stable")[:20]].tolist())
 
-    def whole_mix(self) -> LinearProgram:
-        """The relaxation with packages whole, those met so far: a small programme whose optima are near the best.
+    def whole_mix(self, room: float) -> tuple[LinearProgram, Integers]:
+        """The relaxation with packages whole, those that cost it least: optima are near the best; and those packages.
 
-        Its last columns are the packages that may be used at present, as many as :meth:`usable` has.
+        They are its last columns: those met so far whose reduced cost is at most a part of the last value.
         """
-        model, which, n = self._empty(), self.usable(), self.layout.x
-        spread, choice = self.packages.spread(which, n), self.packages.choice[which]
+        n, solution = self.layout.x, self.solver.getSolution()
+        q, sigma = self._prices(np.asarray(solution.row_dual))
+        every = np.flatnonzero(self._open(self.allowed, np.arange(self.packages.count)))
+        reduced = self.packages.weigh(q, every) - sigma[self.layers.group[self.packages.choice[every]]]
+        which: Integers = every[reduced <= room * abs(self.solver.getInfo().objective_function_value)]
+        model, spread, choice = self._empty(), self.packages.spread(which, n), self.packages.choice[which]
         one = (np.ones(which.size), (self.layers.group[choice], np.arange(which.size)))
         group = sparse.coo_array(one, shape=(self.groups, which.size))
-        cuts = self.pool.rows[self.inside]
         own = np.zeros((len(self.inside), self._first_package))
-        own[:, : self.free.size] = cuts[:, self.free]
+        own[:, : self.free.size] = self.pool.rows[self.inside][:, self.free]
         top = sparse.hstack([model.matrix, sparse.vstack([self.rows @ spread.T, group])])
-        rows = sparse.vstack([top, sparse.csr_array(np.hstack([own, cuts[:, :n] @ spread.T]))])
+        cuts = np.hstack([own, self.pool.of_first_stages(self.inside, spread).T])
         model.row_lower[self.global_rows.size :][self.needed] = 1.0
         whole = np.arange(model.cost.size + which.size) >= model.cost.size
         return LinearProgram(
             cost=np.concatenate([model.cost, spread @ self.programme.first.cost]),
             offset=model.offset,
-            matrix=sparse.csc_array(rows),
+            matrix=sparse.csc_array(sparse.vstack([top, sparse.csr_array(cuts)])),
             row_lower=np.concatenate([model.row_lower, self.pool.lower[self.inside]]),
             row_upper=np.concatenate([model.row_upper, np.full(len(self.inside), np.inf)]),
             lower=np.concatenate([model.lower, np.zeros(which.size)]),
             upper=np.concatenate([model.upper, np.ones(which.size)]),
             integer=whole,
-        )
-
-    def usable(self) -> Integers:
-        """Packages met so far that may be used at present."""
-        return np.flatnonzero(self._open(self.allowed, np.arange(self.packages.count)))
+        ), which
 
     def snapshot(self) -> None:
         """Nothing is worth keeping: the model is small."""
@@ -249,7 +249,7 @@ class Restricted:
         cost = np.zeros(n) if self.phase_one else self.programme.first.cost
         q = cost - self.rows.T @ dual[:rows]
         if self.inside:
-            q -= dual[self.base :] @ self.pool.rows[self.inside][:, :n]
+            q -= self.pool.summed(self.inside, dual[self.base :])[:n]
         return np.asarray(q), dual[rows : self.base]
 
     def _point(self, bound: float, x: Array, least: Array) -> Point:
@@ -364,7 +364,7 @@ class Restricted:
         )
         parts = [spread @ self.rows.T, group]
         if self.inside:
-            parts.append(sparse.csr_array(spread @ self.pool.rows[self.inside][:, :n].T))
+            parts.append(sparse.csr_array(self.pool.of_first_stages(self.inside, spread)))
         block = sparse.csr_array(sparse.hstack(parts))
         cost = np.zeros(numbers.size) if self.phase_one else spread @ self.programme.first.cost
         open_ = self._open(self.allowed, numbers)

@@ -18,13 +18,14 @@ import numpy as np
 from portfolio.engine.choices import Choices
 from portfolio.engine.completion import Completion
 from portfolio.engine.cuts import CutPool, Layout, tail_mean
+from portfolio.engine.packages import Packages, falls_apart
 from portfolio.engine.passes import Passes
-from portfolio.engine.pricing import Packages, Pricing, falls_apart
+from portfolio.engine.pricing import Pricing
 from portfolio.engine.programme import Array, TwoStage
 from portfolio.engine.protocol import Limits
 from portfolio.engine.relaxation import Point, Relaxation
 from portfolio.engine.restricted import Restricted
-from portfolio.engine.tree import EXACTLY, Costs, Node, Split, TimeLimitError
+from portfolio.engine.tree import EXACTLY, Costs, Grown, Node, Path, Split, TimeLimitError
 
 ROUNDS = 500
 """Most rounds of the linear phase."""
@@ -71,6 +72,8 @@ class Search:
         self.current: Node | None = None
         self.points: list[Array] = []
         self.taught = False
+        self.begun: tuple[Path, ...] = ()
+        self.grown = Grown()
         self.made_at: list[int] = []
         self.costs = Costs()
         self.numbered = 0
@@ -266,9 +269,12 @@ class Search:
         begin = time.perf_counter()
         try:
             if not self.branching:
-                first, self.branching = self.programme.first, True
-                self.push(self.root, first.lower.copy(), first.upper.copy(), frozenset())
-                self.completion.mix()
+                self.branching = True
+                for path in self.begun or ((),):
+                    self._plant(path)
+                self.completion.begin()
+                if self.begun:
+                    self._sweep()
             while self.open and not self.done:
                 self.check()
                 self.current = heapq.heappop(self.open)
@@ -284,9 +290,33 @@ class Search:
         finally:
             self.seconds["integer phase"] += time.perf_counter() - begin
 
-    def push(self, bound: float, *rest: Any) -> None:
-        """Add a node."""
-        heapq.heappush(self.open, self._node(bound, *rest))
+    def _plant(self, path: Path) -> None:
+        """Open the node that lies at the end of some sides taken."""
+        first = self.programme.first
+        node = self._node(self.root, first.lower.copy(), first.upper.copy(), frozenset())
+        for side in path:
+            lower, upper, forced = self.choices.bounds(node, side)
+            node = replace(node, lower=lower, upper=upper, forced=forced)
+        heapq.heappush(self.open, node)
+        self.grown.plant(node.number, path)
+
+    def _sweep(self) -> None:
+        """Solve all open nodes for their bounds, without cuts of their own; those beyond the cutoff are given up."""
+        self.relaxation = self.restricted if self.packages is not None else self.full
+        for node in sorted(self.open):
+            self.check()
+            if self.done:
+                return
+            self.counts["nodes"] += 1
+            self.relaxation.cutoff = self.cutoff
+            self.relaxation.restrict(node.lower, node.upper, node.forced)
+            point = self.relaxation.solve()
+            self.open.remove(node)
+            if point is not None and point.objective < self.cutoff:
+                self.open.append(replace(node, bound=max(node.bound, point.objective)))
+            elif point is not None:
+                self.give_up(point.objective)
+            heapq.heapify(self.open)
 
     def _node(self, bound: float, *rest: Any) -> Node:
         self.numbered += 1
@@ -417,7 +447,25 @@ class Search:
     def _branch(self, node: Node, split: Split) -> Node:
         """Open both children; returns the one to go on with."""
         snapshot: Any = self.relaxation.snapshot()
-        self.push(node.bound, *self.choices.bounds(node, split.sides[1 - split.first]), snapshot,
-                  (split.key, 1 - split.first, node.bound), node.fine)  # fmt: skip
-        return self._node(node.bound, *self.choices.bounds(node, split.sides[split.first]), None,
-                          (split.key, split.first, node.bound), node.fine)  # fmt: skip
+        other, child = (self._child(node, split, way) for way in (1 - split.first, split.first))
+        if self._lasting(node, split):
+            numbers = (child.number, other.number) if split.first == 0 else (other.number, child.number)
+            self.grown.divide(node, split, numbers)
+        heapq.heappush(self.open, replace(other, basis=snapshot))
+        return child
+
+    def _child(self, node: Node, split: Split, way: int) -> Node:
+        origin = split.key, way, node.bound
+        return self._node(node.bound, *self.choices.bounds(node, split.sides[way]), None, origin, node.fine)
+
+    def _lasting(self, node: Node, split: Split) -> bool:
+        """Whether other searches may begin with what a node is divided into: they first branch on choices."""
+        return node.number in self.grown.paths and split.key >= 0 and not node.fine
+
+    def shut(self, node: Node, split: Split, way: int) -> Node:
+        """A node without one side of a split, which holds nothing better here; others may find something there."""
+        kept = self._child(node, split, 1 - way)
+        if self._lasting(node, split):
+            self.numbered += 1
+            self.grown.divide(node, split, (kept.number, self.numbered) if way else (self.numbered, kept.number))
+        return replace(kept, origin=node.origin)

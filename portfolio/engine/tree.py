@@ -17,6 +17,20 @@ class TimeLimitError(Exception):
     """The time limit was reached."""
 
 
+@dataclass(frozen=True)
+class Side:
+    """One way to go on: bounds that some columns get, or a branch that is forced to one."""
+
+    columns: Integers
+    lower: float | None = None
+    upper: float | None = None
+    force: int | None = None
+
+
+Path = tuple[Side, ...]
+"""Sides taken one after the other."""
+
+
 @dataclass(order=True)
 class Node:
     """A part of the search: bounds of first-stage columns, and branches forced to one; ordered by bound.
@@ -35,12 +49,60 @@ class Node:
     fine: bool = field(compare=False, default=False)
 
 
+@dataclass(frozen=True)
+class Split:
+    """Two ways to go on from a node; ``key`` names the choice, ``first`` the side to look at first."""
+
+    key: int
+    sides: tuple[Side, Side]
+    first: int
+
+
+@dataclass
+class Grown:
+    """How a tree divided the first stages: by number of a node its path, and what it was divided into at which bound.
+
+    Only what any search of the same choices may take over is told; a node that went further on its own is a leaf here.
+    """
+
+    paths: dict[int, Path] = field(default_factory=dict)
+    parts: dict[int, tuple[float, tuple[int, int]]] = field(default_factory=dict)
+    roots: list[int] = field(default_factory=list)
+
+    def plant(self, number: int, path: Path) -> None:
+        """Begin with a node."""
+        self.roots.append(number)
+        self.paths[number] = path
+
+    def divide(self, node: Node, split: Split, numbers: tuple[int, int]) -> None:
+        """A node becomes two, one on each side."""
+        self.parts[node.number] = node.bound, numbers
+        for number, side in zip(numbers, split.sides, strict=True):
+            self.paths[number] = (*self.paths[node.number], side)
+
+    def leaves(self, proven: float) -> tuple[Path, ...]:
+        """Paths to nodes that hold every first stage between them, divided no further than a bound was worth it."""
+        found, due = [], self.roots[::-1]
+        while due:
+            number = due.pop()
+            bound, parts = self.parts.get(number, (np.inf, ()))
+            if bound < proven:
+                due += parts[::-1]
+            else:
+                found.append(self.paths[number])
+        return tuple(found)
+
+
 @dataclass
 class Costs:
     """What deciding a branch one way raised the bound by, on average (pseudocosts)."""
 
     total: dict[tuple[int, int], float] = field(default_factory=dict)
     count: dict[tuple[int, int], int] = field(default_factory=dict)
+
+    def copy(self) -> Costs:
+        """The same observations."""
+        return Costs(dict(self.total), dict(self.count))
 
     def learn(self, branch: int, way: int, gain: float) -> None:
         """Take in an observation."""
@@ -56,25 +118,6 @@ class Costs:
         """Product of both gains."""
         gains = [self.total.get((branch, w), 0.0) / max(1, self.count.get((branch, w), 0)) for w in (0, 1)]
         return max(gains[0], 1e-6) * max(gains[1], 1e-6)
-
-
-@dataclass(frozen=True)
-class Side:
-    """One way to go on: bounds that some columns get, or a branch that is forced to one."""
-
-    columns: Integers
-    lower: float | None = None
-    upper: float | None = None
-    force: int | None = None
-
-
-@dataclass(frozen=True)
-class Split:
-    """Two ways to go on from a node; ``key`` names the choice, ``first`` the side to look at first."""
-
-    key: int
-    sides: tuple[Side, Side]
-    first: int
 
 
 def spread(values: Array) -> float:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import pickle
+from collections import defaultdict
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,6 +15,8 @@ from portfolio.engine import Benders, Limits, Status
 from portfolio.engine.assembled import compile_instance
 from portfolio.engine.decomposition import allowed
 from portfolio.engine.learned import Learned, recourse_mark
+from portfolio.engine.programme import Array, TwoStage
+from portfolio.engine.tree import Grown, Node, Side, Split
 from portfolio.engine.variation import Changes, Variation
 from tests.models.instances import VARIATIONS, altered, random_instance, rich, tail_averse, tiny_instance
 from tests.oracle import oracle_value, recourse_value
@@ -74,6 +79,71 @@ def test_cuts_bound_the_recourse_anywhere() -> None:
     assert all(part.size for part in by_part)
     worth = sum(p * recourse_value(i, best, s)[1]["total"] for s, p in enumerate(i.scenarios.probability))
     assert sum(part.max() for part in by_part) <= worth + 1e-6
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_leaves_hold_every_first_stage(seed: int) -> None:
+    """Any whole first stage, feasible or not, lies on all the sides that lead to one of the leaves."""
+    i = rich(random_instance(seed))
+    found, programme = lesson(i), compile_instance(i).programme
+    assert found.leaves
+    rng, groups = np.random.default_rng(seed), defaultdict(list)
+    for choice in programme.choices:
+        groups[choice.group].append(choice.column)
+    for _ in range(200):
+        x = np.zeros(programme.first.cost.size)
+        for columns in groups.values():
+            chosen = rng.integers(-1, len(columns))
+            if chosen >= 0:
+                x[columns[chosen]] = 1.0
+        assert any(all(on(programme, side, x) for side in path) for path in found.leaves)
+
+
+def on(programme: TwoStage, side: Side, x: Array) -> bool:
+    """Whether a first stage lies on a side of a split."""
+    inside = x[side.columns]
+    return bool(
+        (side.lower is None or (inside >= side.lower).all())
+        and (side.upper is None or (inside <= side.upper).all())
+        and (side.force is None or x[programme.branches[side.force].columns].sum() == 1.0)
+    )
+
+
+def test_leaves_of_a_tree() -> None:
+    """A node divided at a bound that the answer does not rest on is a leaf; the others lead to what they became."""
+    grown, none = Grown(), np.zeros(0)
+    sides = [Side(np.array([n]), upper=0.0) for n in range(6)]
+    grown.plant(1, ())
+    for number, bound, pair, numbers in ((1, 1.0, 0, (2, 3)), (2, 5.0, 2, (4, 5)), (3, 2.0, 4, (6, 7))):
+        split = Split(number, (sides[pair], sides[pair + 1]), 0)
+        grown.divide(Node(bound, number, none, none), split, numbers)
+    assert grown.leaves(3.0) == ((sides[0],), (sides[1], sides[4]), (sides[1], sides[5]))
+    assert len(grown.leaves(10.0)) == 4
+    assert grown.leaves(0.5) == ((),)
+
+
+def test_what_is_learned_stays_as_it_is() -> None:
+    """Pupils take nothing from one another, and learn the same in another process."""
+    i = rich(random_instance(63))
+    teacher = lesson(i)
+    assert teacher.packages is not None
+    away = pickle.loads(pickle.dumps(teacher))  # noqa: S301
+    pupils = [halved(i), altered(i, cost_weight=0.5), halved(i)]
+    found = [Benders(teacher=teacher).solve(other, EXACT) for other in pupils]
+    there = [Benders(teacher=away).solve(other, EXACT) for other in reversed(pupils)]
+    for here, other in zip(found, reversed(there), strict=True):
+        assert (here.objective, here.bound, here.size) == (other.objective, other.bound, other.size)
+    assert found[0].size == found[2].size
+
+
+def test_a_search_that_goes_on_teaches_no_part_of_a_tree(tmp_path: Path) -> None:
+    """Nodes that were kept do not say where they came from; what else it learned stands."""
+    i, file = rich(random_instance(63)), tmp_path / "kept"
+    Benders(checkpoint=file).solve(i, EXACT)
+    found = Benders(checkpoint=file, learn=True).solve(i, EXACT).learned
+    assert found is not None
+    assert found.leaves == ()
+    assert found.lower.size > 0
 
 
 def test_a_mark_changes_with_the_recourse_alone() -> None:
