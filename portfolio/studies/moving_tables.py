@@ -77,8 +77,7 @@ def words(moved: Moved, side: Side, unit: str) -> str:
     stays, changes = side.stays or 1.0, side.changes
     if changes is None:
         if stays == end:
-            there = f"proven to stay {NAMES[moved.now]} there"
-            return f"{does} nowhere until {_change(end)}{_value(moved, end, unit)}: {there}"
+            return f"still {NAMES[moved.now]} at {_change(end)}{_value(moved, end, unit)}, proven"
         return f"open at {_change(end)}{_value(moved, end, unit)}: the solver's gap or the time leaves it so"
     begin = "as the case is" if stays == 1.0 else f"{_change(stays)}{_value(moved, stays, unit)}"
     return f"{does} between {begin} and {_change(changes)}{_value(moved, changes, unit)}"

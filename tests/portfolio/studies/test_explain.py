@@ -163,7 +163,7 @@ def test_where_it_is_open_now() -> None:
 def test_not_within_half() -> None:
     moved = Moved("capex", False, bisect(False, 0.5, lambda _: False), "USD M", 100.0)
     assert (moved.side(-1).stays, moved.side(-1).changes) == (0.5, None)
-    assert "enters nowhere until −50 % (50 USD M): proven to stay out there" in words(moved, moved.side(-1), "USD M")
+    assert "still out at −50 % (50 USD M), proven" in words(moved, moved.side(-1), "USD M")
 
 
 COLUMNS = {"capex": "capex_usd_m", "strike": "strike_factor", "construction": "construction_y"}
