@@ -22,6 +22,7 @@ from tests.benchmarks.measure import Measured, run, watched
 from tests.benchmarks.passes import compare
 from tests.benchmarks.prepare import build
 from tests.benchmarks.report import Entry, machine, table, tidy
+from tests.benchmarks.study import study
 from tests.benchmarks.trajectory import Point, Recorder, read, seconds_to
 
 TINY = SHIPPED.parent / "tiny"
@@ -192,3 +193,14 @@ def test_contenders_find_the_optimum_of_the_tiny_case(name: str, tmp_path: Path)
     assert found.last.gap <= 1e-4, found.status
     assert found.last.objective == pytest.approx(optimum, rel=2e-4)
     assert found.last.bound <= optimum * (1 + 1e-6)
+
+
+def test_a_study_is_timed_against_its_first_point() -> None:
+    """Ratios are of seconds taken in one run, and points taught are worth what they are worth untaught."""
+    found = study(read_case(TINY), (1.0, 0.7), gap=0.0, alone=True)
+    first, other = found.points
+    whole = found.prepared_s + first.cpu_s
+    assert found.ratio == pytest.approx((whole + other.cpu_s) / whole)
+    assert found.point_ratio == pytest.approx(other.cpu_s / first.cpu_s)
+    assert other.objective == pytest.approx(other.alone_objective, rel=1e-6)
+    assert first.objective <= other.objective + 1e-6
