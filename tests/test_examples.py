@@ -18,10 +18,12 @@ SAID = {
     "frontier": ("per_usd_m", "impossible", "The target is proven in the sample"),
     "sweep": ("change_low", "supported", "enters"),
     "termsheet": ("public_money_usd_m", "p95_call_usd_m", "A split has to hold"),
+    "explain": ("INTEG: in the best portfolio, proven", "the budgets (7)", "leaves between"),
+    "alternatives": ("differ in projects", "differ in money", "in some"),
     "wait": ("adapting later", "fresh_sign", "gains"),
 }
 """What each prints, among other things."""
-LONG = ("sweep", "wait")
+LONG = ("sweep", "wait", "explain", "alternatives")
 
 
 def run(name: str, *args: str) -> None:
