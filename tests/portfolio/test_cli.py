@@ -79,7 +79,7 @@ def test_the_same_command_gives_the_same_files(home: Path) -> None:
     assert run(*args, "--out", "a").exit_code == 0
     assert run(*args, "--out", "b", "--threads", "1").exit_code == 0
     names = sorted(p.name for p in (home / "a").glob("*.csv"))
-    assert len(names) == 6
+    assert len(names) == 7
     for name in names:
         assert (home / "a" / name).read_bytes() == (home / "b" / name).read_bytes(), name
 

@@ -33,7 +33,7 @@ class TestStability:
         assert found.exit_code == 0, found.output
         assert found.stderr == ""
         assert [p.name for p in (home / "results").iterdir()] == ["tiny-stability"]
-        for text in ("2 independent samples of each size", "more than the best", "8 scenarios", "needs 5 samples"):
+        for text in ("2 independent samples of each size", "more than the best", "8 scenarios", "it takes 5 of each"):
             assert text in found.stdout
         assert max(map(len, found.stdout.splitlines())) <= 100
 

@@ -348,7 +348,7 @@ def test_a_search_that_ends_before_its_first_node_keeps_its_bound(monkeypatch: p
     def over(_: Completion) -> None:
         raise TimeLimitError
 
-    monkeypatch.setattr(Completion, "mix", over)
+    monkeypatch.setattr(Completion, "begin", over)
     found = Benders().solve(instance(25), EXACT)
     assert found.status is Status.TIME_LIMIT
     assert found.bound <= referee(25) + 1e-6 < found.objective

@@ -89,7 +89,7 @@ def in_sittings(i: Instance, path: Path, k: int, best: float, limits: Limits = E
 
 
 @pytest.mark.parametrize("k", [pytest.param(9, marks=pytest.mark.slow), 20])
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", [pytest.param(n, marks=pytest.mark.slow) if n == 25 else n for n in NAMES])
 def test_resumed_equals_uninterrupted(name: str | int, k: int, tmp_path: Path) -> None:
     i, path = instance(name), tmp_path / "c"
     whole = Benders().solve(i, EXACT)

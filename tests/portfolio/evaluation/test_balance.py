@@ -95,7 +95,7 @@ def test_by_hand() -> None:
     imports = np.full_like(data.imports, 100.0)
     imports[1, 0] = 50.0
     nothing = np.zeros((2, *outcomes.make.shape[1:]))
-    none = Outcomes(*([nothing] * 6), weighted=np.zeros(2), side=np.zeros(2))
+    none = Outcomes(*([nothing] * 6), weighted=np.zeros(2), by_region=np.zeros((2, len(i.regions))), side=np.zeros(2))
     plain = replace(i, scenarios=replace(data, imports=imports), captive=np.zeros_like(i.captive))
     table = balance_table(plain, decision, none, "without")
     one, both = table.loc[table["material"] != "all"], table.loc[table["material"] == "all"]

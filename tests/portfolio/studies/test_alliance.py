@@ -273,6 +273,7 @@ class TestSwitches:
 
 
 class TestWork:
+    @pytest.mark.slow
     def test_same_for_any_jobs(self, found: Study) -> None:
         other = alliance(risky_case(), switches="none", jobs=2, **ASKED)
         for name, table in found.tables.items():

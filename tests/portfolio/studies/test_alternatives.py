@@ -67,13 +67,16 @@ def sets(study: Study) -> dict[frozenset[str], float]:
     return {frozenset(r["projects"].split("; ")) - {""}: r["objective"] for r in records(study.tables["alternatives"])}
 
 
+SOME = [0.05, 0.25, *(pytest.param(within, marks=pytest.mark.slow) for within in (0.01, 0.45))]
+
+
 def near(within: float) -> dict[frozenset[str], float]:
     value = by_enumeration()
     most = (1.0 + within) * min(value.values())
     return {s: v for s, v in value.items() if v <= most}
 
 
-@pytest.mark.parametrize("within", [0.01, 0.05, 0.25, 0.45])
+@pytest.mark.parametrize("within", SOME)
 def test_all_near_optimal_sets_are_listed(within: float) -> None:
     study = found(within)
     assert study.figures["exhausted"]
@@ -83,7 +86,7 @@ def test_all_near_optimal_sets_are_listed(within: float) -> None:
         assert objective == pytest.approx(expected[s], rel=1e-6)
 
 
-@pytest.mark.parametrize("within", [0.01, 0.05, 0.25, 0.45])
+@pytest.mark.parametrize("within", SOME)
 @pytest.mark.parametrize("count", [1, 2])
 def test_in_all_in_some_in_none(within: float, count: int) -> None:
     """With few alternatives known, the questions have to find out the rest."""
@@ -167,7 +170,7 @@ def test_portfolios_found_answer_for_all_projects() -> None:
     assert {v.support(101.0) for v in verdicts} == {Support.SOME}
 
 
-@pytest.mark.parametrize("within", [0.05, 0.25])
+@pytest.mark.parametrize("within", [0.05, pytest.param(0.25, marks=pytest.mark.slow)])
 def test_least_money_shared(within: float) -> None:
     """The second alternative by money: the least is that of a programme that minimises the money shared itself."""
     study = alternatives(run(), within=within, count=2, differ="money", **EXACT)

@@ -43,7 +43,9 @@ def found(project: str) -> Study:
     return explain(run(), project, moves=(), **EXACT)
 
 
-@pytest.mark.parametrize("project", ["mine", "north", "plant", "south"])
+@pytest.mark.parametrize(
+    "project", ["mine", "north", *(pytest.param(p, marks=pytest.mark.slow) for p in ("plant", "south"))]
+)
 def test_worth_by_enumeration(project: str) -> None:
     """Least objective of the sets without it minus that of the sets with it; the solver leaves nothing open."""
     value = by_enumeration()
