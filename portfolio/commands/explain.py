@@ -76,7 +76,10 @@ def explain(
     if project is None:
         raise click.UsageError("give a PROJECT, or --frequency for all of them")
     from portfolio.report.explain_summary import summary
+    from portfolio.studies.named import project_in
 
+    # Folders go by the identifier, whatever the project was called by.
+    project = project_in(run, project)
     do = partial(api.explain, run, project, moves=moves or ("capex", "strike"), **options)
     answer(ctx, out or folder_for(run, f"explain-{project}"), as_json, do, summary)
 

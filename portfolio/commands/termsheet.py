@@ -76,6 +76,8 @@ def termsheet(ctx: click.Context, /, run: Path, project: str, out: Path | None, 
     """
     from portfolio import api
     from portfolio.report.termsheet_summary import summary
+    from portfolio.studies.named import project_in
 
+    project = project_in(run, project)
     do = partial(api.termsheet, run, project, **options)
     answer(ctx, out or folder_for(run, f"termsheet-{project}"), as_json, do, summary)

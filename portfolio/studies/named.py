@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from os import PathLike
+from pathlib import Path
+
 from portfolio.case.problems import nearest
 from portfolio.case.records import Case
 from portfolio.report.errors import UsageError
+from portfolio.report.saved import read_run
 
 
 def project_named(case: Case, text: str) -> str:
@@ -36,6 +40,11 @@ def project_named(case: Case, text: str) -> str:
         key = whose[close]
         raise UsageError(f"the case has no project {text!r}: did you mean {key} ({names[key]})?")
     raise UsageError(f"the case has no project {text!r}; give one of these:\n{_listed(names, names)}")
+
+
+def project_in(run: str | PathLike[str], text: str) -> str:
+    """Return the identifier of the project of a run folder meant by ``text``; see :func:`project_named`."""
+    return project_named(read_run(Path(run)).case, text)
 
 
 def _listed(names: dict[str, str], keys: list[str] | dict[str, str]) -> str:

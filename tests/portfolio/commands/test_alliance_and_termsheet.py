@@ -74,7 +74,8 @@ class TestTermsheet:
     def solved(self, home: Path) -> None:
         portfolio.solve("mycase", scenarios=4, gap=0.05, out=home / "results" / "mine")
 
-    ASKED = ("termsheet", "results/mine", "mine", "--scenarios", "100", "--share", "0", "--share", "0.6", "--term", "8")
+    # The project by its name in other capitals: the folder goes by the identifier.
+    ASKED = ("termsheet", "results/mine", "MINE", "--scenarios", "100", "--share", "0", "--share", "0.6", "--term", "8")
 
     def test_by_default(self, home: Path) -> None:
         found = run(*self.ASKED, "--survival", "0.8")
