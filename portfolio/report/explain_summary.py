@@ -48,7 +48,7 @@ def _worth(found: Study) -> Text:
     f = found.figures
     low = "without limit" if f["worth_low"] is None else number(f["worth_low"])
     high = "without limit" if f["worth_high"] is None else number(f["worth_high"])
-    said = f"What it is worth (objective without it − with it): between {low} and {high}, by the solver's bounds."
+    said = f"What it is worth (objective without it − with it, weighted t): {low} to {high}, by the solver's bounds."
     if f["fresh"] is not None and f["fresh"]["low"] is not None:
         fresh = f["fresh"]
         said += (

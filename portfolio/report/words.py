@@ -24,7 +24,7 @@ def number(value: float) -> str:
     if abs(value) < 5e-4:
         return "0"
     digits = 0 if abs(value) >= 100 else 1 if abs(value) >= 10 else 2
-    return f"{value:,.{digits}f}"
+    return f"{value:,.{digits}f}".replace("-", "−")
 
 
 def signed(value: float) -> str:

@@ -10,6 +10,7 @@ import numpy as np
 
 from models import Decision
 from portfolio.case.records import Case
+from portfolio.engine.protocol import Status
 from portfolio.engine.variation import Changes
 from portfolio.evaluation.errors import InternalError
 from portfolio.evaluation.outcomes import Recourse, objective
@@ -113,6 +114,7 @@ def alternatives(
     best = work.best()
     most, floor = best.objective + within * abs(best.objective), min(max(best.bound, work.floor), best.objective)
     work.tell(best, floor, most)
+    work.remember(floor)
     inquiry = Inquiry(work.asker, work.projects, best, most, floor)
     inquiry.first()
     found = work.differing(best, most, count)
@@ -124,11 +126,12 @@ def alternatives(
 
 @dataclass(frozen=True)
 class _Work:
-    """The case at work; ``floor`` is a bound proven before on all portfolios."""
+    """The case at work; ``floor`` is a bound proven before on all portfolios, ``own`` the run if of the same sample."""
 
     asker: Asker
     differ: str
     floor: float
+    own: SavedRun | None = None
 
     @staticmethod
     def of(desk: Desk, patience: Patience, case: Case, saved: SavedRun, differ: str) -> _Work:
@@ -136,7 +139,7 @@ class _Work:
         mine = saved.case.settings.sampling == case.settings.sampling
         best = Point("best", case, baseline=False, time_limit_s=patience.part(MAIN),
                      start=saved.decision if mine else None)  # fmt: skip
-        return _Work(Asker(desk, patience, best), differ, saved.bound if mine else 0.0)
+        return _Work(Asker(desk, patience, best), differ, saved.bound if mine else 0.0, saved if mine else None)
 
     @property
     def case(self) -> Case:
@@ -160,6 +163,12 @@ class _Work:
         if found.decision is None:
             raise UsageError("no portfolio was found on this sample in time: give it more, or leave the sample")
         return found
+
+    def remember(self, floor: float) -> None:
+        """Count the run's own portfolio among those found: the best one may be another."""
+        if self.own is not None:
+            own = Answer("run", Status.TIME_LIMIT, self.own.objective, floor, self.own.decision)
+            self.asker.asked[own.name] = own
 
     def tell(self, best: Answer, floor: float, most: float) -> None:
         """Say what counts as near-optimal."""

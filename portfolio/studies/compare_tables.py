@@ -218,9 +218,12 @@ def figures(
 
 def caveats(case: Case, compared: Sequence[Compared], told: Sequence[Pair], terms: Terms) -> tuple[str, ...]:
     """What to know before acting on it."""
+    level = f"{100 * terms.level:g} %"
+    all_pairs = f" for all {len(told)} pairs together" if len(told) > 1 else ""
+    correction = " (Bonferroni)" if len(told) > 1 else ""
     found = [
-        f"Differences hold for all {len(told)} pairs together at {100 * terms.level:g} % (Bonferroni), and are widened "
-        "by what the searches left open: mixes that share a letter are not told apart.",
+        f"Differences hold{all_pairs} at {level}{correction}, and are widened by what the searches left open: mixes "
+        "that share a letter are not told apart.",
         f"Portfolios were chosen on {count(case.settings.sampling.scenarios, 'scenario')}: on more, a mix could do "
         "better; no interval covers that.",
         "Only closes with a mix: of the mixes compared none has a way to finance the project but this one and those "

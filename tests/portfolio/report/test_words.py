@@ -15,4 +15,4 @@ def test_halves_round_alike(noise: float) -> None:
 
 def test_what_is_shown() -> None:
     assert [percent(x) for x in (0.0, 1e-5, 0.0123, 0.25, -0.5)] == ["0 %", "0 %", "1.2 %", "25 %", "-50 %"]
-    assert [number(x) for x in (0.0, 1.234, 12.34, 1234.5, -7.0)] == ["0", "1.23", "12.3", "1,234", "-7.00"]
+    assert [number(x) for x in (0.0, 1.234, 12.34, 1234.5, -7.0)] == ["0", "1.23", "12.3", "1,234", "−7.00"]

@@ -238,3 +238,24 @@ def test_differences_on_fresh_scenarios() -> None:
 def test_out_of_range() -> None:
     with pytest.raises(UsageError, match="within"):
         alternatives(run(), within=0.0)
+
+
+def test_the_run_itself_answers_for_its_projects(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A portfolio of the run within the slack, other than the best one, shows that its projects may be in."""
+    mine = sorted(by_enumeration().items(), key=lambda item: item[1])
+    best, other = mine[0], mine[1]
+    ready = Prepared.of(several_case())
+    changes = Changes(must=other[0], never=frozenset(PROJECTS) - other[0])
+    solved = run()
+    kept = ready.solve(changes, Limits(0.0, threads=1))
+    assert kept.decision is not None
+    second = replace(
+        solved,
+        decision=kept.decision,
+        solution=replace(solved.solution, objective=kept.objective, decision=kept.decision),
+    )
+    monkeypatch.setattr(Inquiry, "_sweep", lambda *_: None)
+    within = 1.01 * (other[1] / best[1] - 1.0)
+    study = alternatives(second, within=within, count=1, **EXACT)
+    support = {r["project"]: r["support"] for r in records(study.tables["projects"])}
+    assert {p for p, s in support.items() if s == Support.SOME.value} >= best[0] ^ other[0]

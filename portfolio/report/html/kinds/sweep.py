@@ -10,7 +10,7 @@ import pandas as pd
 from portfolio.report.html.page import Block, Chart, Column, Fact, Facts, Page, Section, signed
 from portfolio.report.html.plots import Intervals, Lines, Matrix, Tornado
 from portfolio.report.html.study import study_page
-from portfolio.report.html.tidy import StudyFolder, general, shown
+from portfolio.report.html.tidy import StudyFolder, general, shown, text_of
 from portfolio.report.words import number, percent
 
 OUTPUTS = {
@@ -48,6 +48,7 @@ def sweep_page(found: StudyFolder) -> Page:
     if found.has("switches"):
         note = "tie: the projects of one point were not proven worse at the other."
         rows = found.tables["switches"][list(SWITCH)]
+        rows = rows.assign(**{c: [t.replace(";", ", ") for t in text_of(rows[c])] for c in ("enters", "leaves")})
         switches = (replace(shown("switches", rows, title="Where projects enter and leave"), note=note),)
     return study_page(found.record, "Sweep", found.about, (first, Section("Switches", switches), found.evidence()))
 

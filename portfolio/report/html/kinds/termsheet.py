@@ -21,9 +21,10 @@ APART = frozenset(("charge", "exposure", "payout_es95", "balance"))
 def termsheet_page(found: StudyFolder) -> Page:
     """Return the page of a term sheet."""
     blocks: tuple[Block, ...] = (_facts(found.record), *_terms(found), *found.warnings)
+    of = "of it as it is" if found.record["in_portfolio"] else "of the least terms"
     sections = (
         Section("Terms", blocks),
-        Section("Conditions precedent", _sheet(found, "conditions", "What has to hold at close")),
+        Section("Conditions precedent", _sheet(found, "conditions", f"What has to hold at close, {of}")),
         Section("Offers", _offers(found)),
         Section("What is asked of members", (*_payments(found), *_sheet(found, "members", "Cash calls and exposures"))),
         found.evidence(),
@@ -41,8 +42,10 @@ def _facts(record: dict[str, Any]) -> Facts:
     best: dict[str, Any] | None = record["recommended"]
     if best is None:
         return Facts((Fact("Recommended", "none", "no offer tried keeps it alive as asked"),))
+    charge = best.get("charge_usd_m")
+    charged = "" if charge is None or charge != charge else f"charge to budgets USD {number(float(charge))} M"
     facts = [
-        Fact("Public money", f"USD {number(best['public_money_usd_m'])} M", ""),
+        Fact("Public money", f"USD {number(best['public_money_usd_m'])} M", charged),
         Fact(
             "Strike",
             f"USD {number(best['strike_usd_kg'])}/kg" if best["share"] > 0 else "no price protection",
