@@ -25,6 +25,11 @@ WORDS = {
 """Figures shown of a member alone in its own interest; the rest is in ``members.csv``."""
 FEW = ("own_shortfall_tpy", "objective", "expected_cost_usd_m")
 """Of these, those shown of a member alone in the common interest."""
+ANOTHER = (
+    "The split is another question: there each coalition minimises the shortfall of all regions and agreements stay in force, "
+    "so that a member may gain by the joint fund over standing alone and still object to a split."
+)
+"""Said before the split, whose verdicts may seem to contradict those before."""
 VERDICTS = {"gain": "gains", "lose": "loses", "undecided": "undecided"}
 
 
@@ -33,7 +38,7 @@ def summary(found: Study) -> RenderableType:
     level = found.figures["level"]
     parts: list[RenderableType] = [_title(found), *_members(found, level)]
     if "shapley" in found.tables:
-        parts += [_shapley(found, level), _core(found), _joining(found)]
+        parts += [Text(f"{ANOTHER}\n"), _shapley(found, level), _core(found), _joining(found)]
     if "switches" in found.tables:
         parts.append(_switches(found, level))
     if "effects" in found.tables:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
+from portfolio.report.alliance_summary import ANOTHER
 from portfolio.report.html.page import Block, Chart, Column, Fact, Facts, Page, Section, signed
 from portfolio.report.html.plots import Change, Intervals
 from portfolio.report.html.study import study_page
@@ -19,7 +20,9 @@ def alliance_page(found: StudyFolder) -> Page:
     """Return the page of an alliance."""
     first = Section("Together or alone", (*_facts(found), *_together(found), *found.warnings))
     agree = Section(
-        "What it is worth to all regions, and the split", (*_shapley(found), *_core(found), *_joining(found))
+        "What it is worth to all regions, and the split",
+        (*_shapley(found), *_core(found), *_joining(found)),
+        prose=ANOTHER if found.has("shapley") else "",
     )
     switches = Section("Agreements", _effects(found))
     return study_page(found.record, "Alliance", found.about, (first, agree, switches, found.evidence()))
