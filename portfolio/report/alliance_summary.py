@@ -26,8 +26,8 @@ WORDS = {
 FEW = ("own_shortfall_tpy", "objective", "expected_cost_usd_m")
 """Of these, those shown of a member alone in the common interest."""
 ANOTHER = (
-    "The split is another question: there each coalition minimises the shortfall of all regions and agreements stay in force, "
-    "so that a member may gain by the joint fund over standing alone and still object to a split."
+    "The split is another question: there each coalition minimises the shortfall of all regions and agreements stay "
+    "in force, so that a member may gain by the joint fund over standing alone and still object to a split."
 )
 """Said before the split, whose verdicts may seem to contradict those before."""
 VERDICTS = {"gain": "gains", "lose": "loses", "undecided": "undecided"}
