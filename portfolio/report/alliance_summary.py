@@ -12,7 +12,7 @@ from rich.text import Text
 from portfolio.report.headline import records
 from portfolio.report.replications_summary import notes
 from portfolio.report.study import Study
-from portfolio.report.summary import number, percent, signed, start_table
+from portfolio.report.summary import count, number, percent, signed, start_table
 
 WORDS = {
     "own_shortfall_tpy": "shortfall at home, t/y",
@@ -52,7 +52,7 @@ def _title(found: Study) -> Text:
     return Text.assemble(
         (found.title, "bold"),
         "\n",
-        f"Alliance of {', '.join(f['members'])}: solved on {f['scenarios']:,} scenarios (seed {f['seed']}), "
+        f"Alliance of {', '.join(f['members'])}: solved on {count(f['scenarios'], 'scenario')} (seed {f['seed']}), "
         f"measured on {f['fresh']:,} fresh ones\n",
     )
 

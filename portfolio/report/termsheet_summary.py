@@ -90,7 +90,7 @@ def _offers(found: Study) -> Table:
 
 
 def _conditions(found: Study) -> Table:
-    title = f"Conditions precedent of {'it as it is' if found.figures['in_portfolio'] else 'the least terms'}"
+    title = f"Conditions precedent of {'the package as it is' if found.figures['in_portfolio'] else 'the least terms'}"
     made = start_table(title, ("", "left"), ("value", "right"), ("unit", "left"), ("source", "left"))
     for row in records(found.tables["conditions"]):
         made.add_row(escape(row["condition"]), number(row["value"]), row["unit"], escape(row["source"]))

@@ -21,7 +21,7 @@ APART = frozenset(("charge", "exposure", "payout_es95", "balance"))
 def termsheet_page(found: StudyFolder) -> Page:
     """Return the page of a term sheet."""
     blocks: tuple[Block, ...] = (_facts(found.record), *_terms(found), *found.warnings)
-    of = "of it as it is" if found.record["in_portfolio"] else "of the least terms"
+    of = "of the package as it is" if found.record["in_portfolio"] else "of the least terms"
     sections = (
         Section("Terms", blocks),
         Section("Conditions precedent", _sheet(found, "conditions", f"What has to hold at close, {of}")),
